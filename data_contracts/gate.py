@@ -1,0 +1,446 @@
+"""Judges an extract against the contract and opens it: the schema raw, run.tables, and the quarantine.
+
+One pass over each table counts its rows under their first violation; nothing is copied. raw.<table> is a view over the
+extract's files with typed columns, `violations` (a list of column:cause, empty for a good row) and `row_hash`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from data_contracts import contract, identity
+from data_contracts.contract import Table
+from data_contracts.readers import prepare
+from data_contracts.reading import (
+    Cell,
+    Facts,
+    Reason,
+    first_violation_sql,
+    footer_facts,
+    items_of,
+    reasons_of,
+    same_parts,
+    typed_sql,
+    cells_of,
+    union_sql,
+    violations_sql,
+    with_items,
+)
+from transforms.errors import ContractBroken, UsageError
+from transforms.ingest.native import Extract, Part, column, quoted, shown
+
+LISTED = 1000  # quarantined rows of patients who are not assessed: at most so many are listed per table, column and cause
+UNKNOWN = Reason("patient_id", "patient_unknown", "p.patient_id is null")
+REJECTED = Reason("patient_id", "patient_rejected", "p.is_rejected")
+
+
+@dataclass
+class TableReport:
+    """What the contract found in one table."""
+
+    table: str
+    is_present: bool
+    rows_read: int = 0
+    rejected: dict[tuple[str, str], int] = field(default_factory=dict)  # (column, cause) -> rows, each under its first
+    duplicates: int = 0  # byte-identical rows left out
+    is_judged: bool = True  # False where the table could not even be counted
+
+    @property
+    def rows_rejected(self) -> int:
+        """Quarantined rows."""
+        return sum(self.rejected.values())
+
+    @property
+    def rows_counted(self) -> int:
+        """Quarantined rows that count against the table: not those lost only because their patient was."""
+        return self.rows_rejected - self.rejected.get((REJECTED.column, REJECTED.cause), 0)
+
+
+@dataclass
+class ContractReport:
+    """What the contract found in an extract; `as_of` is the run's day D, None where every patient has a day of their own."""
+
+    as_of: date | None
+    max_rejected_share: float
+    min_rejected_rows: int
+    tables: dict[str, TableReport] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)  # why the extract is refused, a sentence each
+    notes: list[str] = field(default_factory=list)  # what an engineer may want to know
+    results: list[dict[str, Any]] = field(default_factory=list)  # what Great Expectations judged (suites.py)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as run.json holds it."""
+        return {
+            "as_of": self.as_of.isoformat() if self.as_of else None,
+            "tables": {
+                each.table: {
+                    "is_present": each.is_present,
+                    "rows_read": each.rows_read,
+                    "rows_rejected": each.rows_rejected,
+                    "duplicates": each.duplicates,
+                    "rejected": [
+                        {"column": name, "cause": cause, "rows": rows} for (name, cause), rows in each.rejected.items()
+                    ],
+                }
+                for each in self.tables.values()
+            },
+            "failures": self.failures,
+            "notes": self.notes,
+            "expectations": self.results,
+        }
+
+
+@dataclass(frozen=True)
+class Days:
+    """The days D of the patients: the run's own, and what holds for all of them."""
+
+    run: date | None
+    least_last: date | None  # least D + 1 year
+    is_one: bool  # every patient has the same
+
+
+def check(
+    con: duckdb.DuckDBPyConnection,
+    extract: Extract,
+    *,
+    as_of: date | None,
+    max_rejected_share: float,
+    min_rejected_rows: int,
+    known_items: Collection[str] | None = None,
+) -> ContractReport:
+    """The contract's report on an extract that keeps it; makes raw.<table> and run.tables in `con`.
+
+    `known_items` are the item ids that chart reviews may name; without it those of review_items.csv.
+    Errors: ContractBroken where the extract is refused, UsageError where no day D is known.
+    """
+    report = examine(
+        con,
+        extract,
+        as_of=as_of,
+        max_rejected_share=max_rejected_share,
+        min_rejected_rows=min_rejected_rows,
+        known_items=known_items,
+    )
+    if report.failures:
+        more = f" (and {len(report.failures) - 1} more; zm001 validate lists them)" if len(report.failures) > 1 else ""
+        raise ContractBroken(report.failures[0] + more)
+    return report
+
+
+def examine(
+    con: duckdb.DuckDBPyConnection,
+    extract: Extract,
+    *,
+    as_of: date | None,
+    max_rejected_share: float,
+    min_rejected_rows: int,
+    known_items: Collection[str] | None = None,
+) -> ContractReport:
+    """As `check`, but what is wrong with the extract is gathered in the report's `failures`, not raised."""
+    prepare(con)
+    con.execute("create schema if not exists raw; create schema if not exists run")
+    con.execute("create or replace table gate.counts (table_name varchar, number int, column_name varchar, cause varchar, rows bigint)")
+    report = ContractReport(None, max_rejected_share, min_rejected_rows, notes=list(extract.notes))
+    items = items_of(None if known_items is None else sorted(known_items))
+    days = Days(None, None, False)
+    for table in contract.load().values():
+        table = with_items(table, items)
+        report.tables[table.name] = TableReport(table.name, table.name in extract.tables)
+        report.failures += identity_names(table, extract)
+        try:
+            if table.name == "patients":
+                days = open_patients(con, extract, table, as_of, report)
+                report.as_of = days.run
+            else:
+                open_table(con, extract, table, days, report)
+        except ContractBroken as broken:
+            report.failures.append(str(broken))
+            report.tables[table.name].is_judged = False
+            if table.name == "patients":
+                return report
+        report.failures += judge(con, table, report)
+    con.execute("create or replace table run.tables (table_name varchar, is_present boolean, rows bigint)")
+    con.executemany(
+        "insert into run.tables values (?, ?, ?)",
+        [[each.table, each.is_present, each.rows_read] for each in report.tables.values()],
+    )
+    return report
+
+
+# --- opening tables -------------------------------------------------------------------------------------------------
+
+
+def make_typed(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table) -> list[Cell]:
+    """Makes the view gate.typed_<table>; returns how its columns are read."""
+    sql, cells = union_sql(table, extract.tables.get(table.name), lambda parts: footer_facts(con, parts))
+    con.execute(f"create or replace view gate.typed_{table.name} as {sql}")
+    return cells
+
+
+def open_patients(
+    con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, as_of: date | None, report: ContractReport
+) -> Days:
+    """Makes raw.patients and gate.patient_days (one row per patient: D + 1 year, whether quarantined); counts the table."""
+    cells = make_typed(con, extract, table)
+    with blaming(con, extract, table):
+        rows, ids, contents = con.execute(
+            "select count(*), count(distinct patient_id), count(distinct (patient_id, row_hash)) from gate.typed_patients"
+        ).fetchall()[0]
+        if contents < rows:
+            report.tables["patients"].duplicates = rows - contents
+            sql = union_sql(table, extract.tables["patients"], lambda parts: footer_facts(con, parts))[0]
+            con.execute(
+                f"create or replace view gate.typed_patients as from ({sql}) "
+                "qualify row_number() over (partition by patient_id, row_hash) = 1"
+            )
+        if ids < contents:
+            twice = con.execute(
+                "select patient_id, count(*) from gate.typed_patients group by patient_id having count(*) > 1 order by all limit 1"
+            ).fetchall()
+            report.failures += [
+                f"patients: patient_id {shown(key)} is there {times} times with different contents; allowed is once"
+                for key, times in twice
+                if key is not None
+            ]
+        run_day = day_of(con, extract, as_of)
+        day = "index_date" if run_day is None else f"coalesce(index_date, date '{run_day.isoformat()}')"
+        reasons = reasons_of(table, cells, f"cast({day} + interval 1 year as date)", None)
+        values = ", ".join(column(each.name) for each in table.columns)
+        con.execute(
+            f"create or replace view raw.patients as select {values}, {day} as as_of, {violations_sql(reasons)} as violations, "
+            "row_hash from gate.typed_patients"
+        )
+        con.execute(
+            f"create or replace view gate.patients as select patient_id as row_id, patient_id, "
+            f"{first_violation_sql(reasons)} as first_violation from gate.typed_patients"
+        )
+        count(con, extract, table, "gate.typed_patients t", reasons, report)
+        report.tables["patients"].rows_read = rows
+        con.execute(
+            "create or replace table gate.patient_days as select patient_id, cast(as_of + interval 1 year as date) as last_day, "
+            "violations <> [] as is_rejected from raw.patients where patient_id is not null"
+        )
+        least, most = con.execute("select min(last_day), max(last_day) from gate.patient_days where not is_rejected").fetchall()[0]
+    return Days(run_day, least, least is not None and least == most)
+
+
+def open_table(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, days: Days, report: ContractReport) -> None:
+    """Makes raw.<table> and counts it.
+
+    raw.<table> tells the violations of the row itself; rows of unknown and of quarantined patients, which nobody reads
+    from there, are told apart in gate.<table> alone: knowing them costs a join.
+    """
+    cells = make_typed(con, extract, table)
+    last_day = f"date '{days.least_last}'" if days.is_one else "p.last_day"
+    own = reasons_of(table, cells, last_day, days.least_last)
+    reasons = [*own, UNKNOWN, REJECTED]
+    joined = f"gate.typed_{table.name} t left join gate.patient_days p on t.patient_id = p.patient_id"
+    needs_join = any("p.last_day" in reason.condition for reason in own)
+    values = ", ".join(f"t.{column(each.name)}" for each in table.columns)
+    extra = ", case when t.route is null then t.c_route end as route_text" if table.name == "medications" else ""
+    con.execute(
+        f"create or replace view raw.{table.name} as select {values}{extra}, {violations_sql(own)} as violations, "
+        f"t.row_hash from {joined if needs_join else f'gate.typed_{table.name} t'}"
+    )
+    con.execute(
+        f"create or replace view gate.{table.name} as select t.{table.key} as row_id, t.patient_id, "
+        f"{first_violation_sql(reasons)} as first_violation from {joined}"
+    )
+    if table.name in extract.tables:
+        with blaming(con, extract, table):
+            count(con, extract, table, joined, reasons, report)
+
+
+def count(
+    con: duckdb.DuckDBPyConnection,
+    extract: Extract,
+    table: Table,
+    joined: str,
+    reasons: Sequence[Reason],
+    report: ContractReport,
+) -> None:
+    """Counts the rows of a table under their first violation, and searches them for direct identity, in one pass."""
+    searched = [(f"t.c_{name}", kind) for name, kind in identity.searched(table)]
+    counted = con.execute(
+        f"select {first_violation_sql(reasons)} as number, count(*), bool_or({identity.condition(searched)}) "
+        f"from {joined} group by number order by number"
+    ).fetchall()
+    found = report.tables[table.name]
+    found.rows_read = sum(rows for _, rows, _ in counted)
+    broken = [(number, reasons[number - 1], rows) for number, rows, _ in counted if number]
+    found.rejected = {(reason.column, reason.cause): rows for _, reason, rows in broken}
+    if broken:
+        con.executemany(
+            "insert into gate.counts values (?, ?, ?, ?, ?)",
+            [[table.name, number, reason.column, reason.cause, rows] for number, reason, rows in broken],
+        )
+    if any(has_identity for _, _, has_identity in counted):
+        report.failures += identity_cells(con, extract, table)
+
+
+def day_of(con: duckdb.DuckDBPyConnection, extract: Extract, as_of: date | None) -> date | None:
+    """The run's day D: as given, else extract.json's; None where every patient has an index_date of their own.
+
+    Errors: UsageError where there is none of them.
+    """
+    if as_of is not None:
+        return as_of
+    if extract.manifest.get("as_of"):
+        return date.fromisoformat(extract.manifest["as_of"])
+    lacking = con.execute("select count(*) from gate.typed_patients where c_index_date is null").fetchall()[0][0]
+    if lacking:
+        raise UsageError(
+            f"no day D: {lacking} rows of patients have no index_date; give --as-of DATE, or as_of in extract.json"
+        )
+    return None
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+
+def judge(con: duckdb.DuckDBPyConnection, table: Table, report: ContractReport) -> list[str]:
+    """Why the quarantined rows of a table refuse the extract; nothing where they do not."""
+    found = report.tables[table.name]
+    failures = []
+    if keyless := found.rejected.get((table.key, "null")):
+        failures.append(f"{table.name}: {table.key} is empty in {keyless} rows; allowed is a unique id in every row")
+    if not found.rejected:
+        return failures
+    (name, cause), most = max(found.rejected.items(), key=lambda item: item[1])
+    if found.rows_counted:
+        counted = {key: rows for key, rows in found.rejected.items() if key != (REJECTED.column, REJECTED.cause)}
+        (name, cause), most = max(counted.items(), key=lambda item: item[1])
+    share = found.rows_counted / found.rows_read
+    is_over = share > report.max_rejected_share and found.rows_counted >= report.min_rejected_rows
+    is_all = found.rows_rejected == found.rows_read
+    if is_over or is_all:
+        first = con.execute(
+            f"select min(row_id) from gate.{table.name} where first_violation = "
+            "(select number from gate.counts where table_name = ? and column_name = ? and cause = ?)",
+            [table.name, name, cause],
+        ).fetchall()[0][0]
+        example = f"most of them {name}:{cause} ({most} rows, first {table.key} {shown(first or '')})"
+        if is_over:
+            failures.append(
+                f"{table.name}: {found.rows_counted} of {found.rows_read} rows are quarantined, {example}; allowed are "
+                f"{report.max_rejected_share:.3g} of the rows, or fewer than {report.min_rejected_rows}"
+            )
+        else:
+            failures.append(f"{table.name}: all {found.rows_read} rows are quarantined, {example}; allowed is at least one good row")
+    return failures
+
+
+def identity_names(table: Table, extract: Extract) -> list[str]:
+    """Columns of a table that the contract does not know and whose names speak of direct identity."""
+    files = extract.tables.get(table.name)
+    names = sorted({name for part in files.parts for name in part.others}) if files else []
+    return [
+        f"{table.name}: the column {shown(name)} looks like direct identity ({meaning}); it must not be in an extract"
+        for name in names
+        if (meaning := identity.identity_in_name(name))
+    ]
+
+
+def identity_cells(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table) -> list[str]:
+    """The first row of each column of a table whose cells hold direct identity, and which kind."""
+    files = extract.tables[table.name]
+    sql = union_sql(table, files, lambda parts: footer_facts(con, parts), places=True)[0]
+    names = {str(part.file): part.name for part in files.parts}
+    key = f"c_{table.key}"
+    failures = []
+    for name, kind in identity.searched(table):
+        rows = con.execute(
+            f"select file_name, row_number, case when not {identity.condition([(key, each) for each in identity.KINDS])} then {key} end "
+            f"from ({sql}) where {identity.condition([(f'c_{name}', kind)])} order by file_name, row_number limit 1"
+        ).fetchall()
+        for file, number, row_id in rows:
+            where = f"row {number} of {names.get(file, file)}" if row_id is None else f"the row {table.key} {shown(row_id)}"
+            failures.append(f"{table.name}: {name} in {where} holds {identity.KINDS[kind]}; direct identity must not be in an extract")
+    return failures
+
+
+class blaming:  # noqa: N801 - reads as a word in a with statement
+    """Turns an error of DuckDB while it reads a table into the refusal of the part that cannot be read."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, extract: Extract, table: Table) -> None:
+        self.con, self.extract, self.table = con, extract, table
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, duckdb.Error) and not isinstance(error, duckdb.OutOfMemoryException):
+            part = damaged_part(self.con, self.extract, self.table.name)
+            if part is not None:
+                raise ContractBroken(f"{self.table.name}: {part.name} cannot be read as Parquet (damaged)") from None
+
+
+def damaged_part(con: duckdb.DuckDBPyConnection, extract: Extract, table: str) -> Part | None:
+    """The first part of a table that cannot be read to its end, None where all can."""
+    for part in extract.tables[table].parts:
+        columns = ", ".join(column(spelling) for spelling in part.columns.values())
+        try:
+            con.execute(
+                f"select bit_xor(hash({columns})) from read_parquet({quoted(str(part.file))}, "
+                "binary_as_string = true, hive_partitioning = false)"
+            ).fetchall()
+        except duckdb.Error:
+            return part
+    return None
+
+
+# --- the rows of assessed patients ------------------------------------------------------------------------------------
+
+
+def check_duplicate_ids(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Leaves one of the byte-identical rows of pulled.<table>; returns how many good rows were left out.
+
+    Errors: ContractBroken where an id is there twice with different contents.
+    """
+    key = contract.load()[table].key
+    rows, ids = con.execute(f"select count(*), count(distinct {key}) from pulled.{table}").fetchall()[0]
+    if rows == ids:
+        return 0
+    twice = con.execute(
+        f"select {key}, count(*) from pulled.{table} group by {key} having count(distinct row_hash) > 1 order by {key} limit 1"
+    ).fetchall()
+    if twice:
+        raise ContractBroken(
+            f"{table}: {key} {shown(twice[0][0])} is there {twice[0][1]} times with different contents; allowed is once"
+        )
+    good = "count(*) filter (where violations = [])"
+    before = con.execute(f"select {good} from pulled.{table}").fetchall()[0][0]
+    con.execute(f"create or replace table pulled.{table} as from pulled.{table} qualify row_number() over (partition by {key}) = 1")
+    return int(before - con.execute(f"select {good} from pulled.{table}").fetchall()[0][0])
+
+
+def rejects(con: duckdb.DuckDBPyConnection, assessed_table: str) -> duckdb.DuckDBPyRelation:
+    """One row per quarantined row of the extract, under its first violation: makes gate.rejects and returns it.
+
+    All such rows of the patients in `assessed_table` (column patient_id); of the others at most 1,000 per table, column and
+    cause, the lowest row_id by code point. A table without quarantined rows is not read again.
+    """
+    con.execute(
+        "create or replace table gate.rejects "
+        "(table_name varchar, row_id varchar, column_name varchar, cause varchar, patient_id varchar)"
+    )
+    for (table,) in con.execute("select distinct table_name from gate.counts order by all").fetchall():
+        con.execute(
+            f"""
+            insert into gate.rejects
+            with broken as (
+                select distinct g.row_id, g.patient_id, g.first_violation as number, a.patient_id is not null as is_assessed
+                from gate.{table} as g
+                left join (select distinct patient_id from {assessed_table}) as a on g.patient_id = a.patient_id
+                where g.first_violation > 0
+            )
+            select c.table_name, b.row_id, c.column_name, c.cause, b.patient_id
+            from broken as b
+            inner join gate.counts as c on c.table_name = '{table}' and b.number = c.number
+            qualify b.is_assessed or row_number() over (partition by b.is_assessed, b.number order by b.row_id) <= {LISTED}
+            """
+        )
+    return con.sql("from gate.rejects")

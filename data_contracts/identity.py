@@ -1,0 +1,44 @@
+"""Direct identity in an extract: names of columns and contents of cells that must not be there (identity_patterns.csv)."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from data_contracts.contract import Table, rows_of
+
+KINDS = {row["pattern"]: row["meaning"] for row in rows_of("identity_patterns.csv") if row["kind"] == "cell"}
+
+
+@cache
+def name_patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Patterns of column names and what a match means."""
+    rows = [row for row in rows_of("identity_patterns.csv") if row["kind"] == "column"]
+    return tuple((re.compile(row["pattern"]), row["meaning"]) for row in rows)
+
+
+def identity_in_name(name: str) -> str | None:
+    """What direct identity a column's name speaks of, None for none: `PatientName` and `patient name` -> a person's name."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    plain = re.sub(r"[\W_]+", "_", words).strip("_").lower()
+    return next((meaning for pattern, meaning in name_patterns() if pattern.search(plain)), None)
+
+
+def condition(columns: Sequence[tuple[str, str]]) -> str:
+    """SQL that is true where one of the cells (SQL of the text, kind of identity) holds direct identity.
+
+    Texts are first asked, cheaply, whether they could; only those that could are searched.
+    """
+    by_text: dict[str, list[str]] = {}
+    for text, kind in columns:
+        by_text.setdefault(text, []).append(kind)
+    cases = []
+    for text, kinds in by_text.items():
+        search = " or ".join(f"gate.has_{kind}({text})" for kind in kinds)
+        needs_help = kinds != ["resident_id"]  # has_resident_id begins with a test of the length, which is cheaper
+        cases.append(f"case when gate.may_hold_identity({text}) then {search} else false end" if needs_help else search)
+    return " or ".join(cases) or "false"
+
+
+def searched(table: Table) -> list[tuple[str, str]]:
+    """The columns of a table that are searched, each with a kind of identity."""
+    return [(column.name, kind) for column in table.columns for kind in column.identity]

@@ -1,0 +1,340 @@
+"""The SQL that reads one table of an extract: its cells, its typed columns, and what is wrong with each row."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import groupby
+
+import duckdb
+
+from data_contracts import contract
+from data_contracts.contract import FIRST_DAY, Column, Table
+from transforms.errors import ContractBroken
+from transforms.ingest.native import Part, TableFiles, column, quoted
+
+SQL_TYPES = {
+    "text": "varchar",
+    "word": "varchar",
+    "open word": "varchar",
+    "date": "date",
+    "time": "timestamp",
+    "number": "double",
+    "integer": "integer",
+    "boolean": "boolean",
+}
+BAD = {
+    "word": "not_allowed",
+    "boolean": "not_allowed",
+    "date": "not_a_date",
+    "time": "not_a_date",
+    "number": "not_a_number",
+    "integer": "not_an_integer",
+}
+WHOLE = frozenset("TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT HUGEINT UHUGEINT".split())
+BINARY = frozenset({"FLOAT", "DOUBLE"})
+STAMPS = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
+ZONED = "TIMESTAMP WITH TIME ZONE"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the footers of Parquet files tell of a column; None where they do not."""
+
+    nulls: int | None = None
+    low: str | None = None
+    high: str | None = None
+
+    @property
+    def has_no_blank(self) -> bool:
+        """Whether all texts certainly begin with a visible ASCII sign (a bound with a backslash may stand for bytes)."""
+        if self.low is None or self.high is None or "\\" in self.low + self.high:
+            return False
+        return self.low >= "!" and self.high < "\u00a0"
+
+    @property
+    def days(self) -> tuple[date, date] | None:
+        """The first and the last day of a date or timestamp column."""
+        try:
+            return date.fromisoformat((self.low or "")[:10]), date.fromisoformat((self.high or "")[:10])
+        except ValueError:
+            return None
+
+
+FactsOf = Callable[[Sequence[Part]], Mapping[str, Facts]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How one column of the contract is read from one set of files, and what cannot be wrong with it there."""
+
+    column: Column
+    source: str  # SQL of the cell as it came, null where it is empty or blank
+    value: str  # SQL of the typed value, null where the cell does not read
+    has_null: bool = True
+    has_bad: bool = True  # whether a cell that does not read is possible
+    days: tuple[date, date] | None = None  # all dates lie here
+
+    def with_facts(self, facts: Facts, is_natural: bool) -> "Cell":
+        """The cell with what the footers rule out taken off."""
+        has_null = self.has_null and not (facts.nulls == 0 and (is_natural or facts.has_no_blank))
+        has_bad, days = self.has_bad, self.days
+        if self.column.type in ("word", "open word") and facts.low == facts.high and facts.low in self.column.words.values():
+            has_bad = False
+        if is_natural and self.column.type in ("date", "time"):
+            days = facts.days
+            has_bad = has_bad and days is None
+        return replace(self, has_null=has_null, has_bad=has_bad, days=days)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One way in which a row can break the contract; `condition` is SQL over the typed rows."""
+
+    column: str
+    cause: str
+    condition: str
+
+    @property
+    def name(self) -> str:
+        """The reason as violations name it."""
+        return f"{self.column}:{self.cause}"
+
+
+def footer_facts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> dict[str, Facts]:
+    """What the footers of Parquet files tell of each column, by its name in the files."""
+    paths = ", ".join(quoted(str(part.file)) for part in parts)
+    rows = con.execute(
+        "select path_in_schema, case when count(stats_null_count) = count(*) then sum(stats_null_count)::bigint end, "
+        "case when bool_and(is_known) then min(stats_min_value) end, case when bool_and(is_known) then max(stats_max_value) end "
+        "from (select *, (stats_min_value is not null and stats_max_value is not null) "
+        "or coalesce(stats_null_count = num_values, false) as is_known "
+        f"from parquet_metadata([{paths}])) group by path_in_schema"
+    ).fetchall()
+    return {name: Facts(nulls, low, high) for name, nulls, low, high in rows}
+
+
+def word_sql(source: str, words: Mapping[str, str], is_code_system: bool) -> str:
+    """SQL of the contract's word for a cell; null where it has none.
+
+    Functions alone, without case or in: on a dictionary-coded column DuckDB then reads each distinct word once.
+    """
+    pairs = ", ".join(f"{quoted(spelling)}: {quoted(word)}" for spelling, word in words.items())
+    folded = f"lower(trim({source}, gate.blanks()))"
+    if is_code_system:
+        for sign in ("-", " ", "\t", "\u00a0", "\u3000"):
+            folded = f"replace({folded}, {quoted(sign)}, '')"
+    return f"map {{{pairs}}}[{folded}]"
+
+
+def cell_of(col: Column, spelling: str, sql_type: str, is_staged: bool, facts: Facts) -> Cell:
+    """How a column of the given Parquet type is read. Errors: ContractBroken where the type cannot hold the column."""
+    raw, kept = column(spelling), f"c_{col.name}"
+    if sql_type.startswith("ENUM"):
+        raw, sql_type = f"cast({raw} as varchar)", "VARCHAR"
+    if sql_type == '"NULL"':
+        return absent_cell(col)
+    is_text, is_whole = sql_type == "VARCHAR", sql_type in WHOLE
+    is_number = is_whole or sql_type in BINARY or sql_type.startswith("DECIMAL")
+    if is_text:
+        source = raw if is_staged or facts.has_no_blank else f"gate.cell({raw})"
+        return Cell(col, source, value_of_text(col, kept), has_bad=col.type in BAD).with_facts(facts, False)
+    as_text = Cell(col, f"cast({raw} as varchar)", value_of_text(col, kept), has_bad=col.type in BAD)
+    match col.type:
+        case "text" if is_whole:
+            return replace(as_text, has_null=facts.nulls != 0)
+        case "text" if is_number and col.name == "value":
+            return Cell(col, f"gate.as_text({raw})", kept, has_bad=False)
+        case "word" | "open word":
+            return as_text
+        case "boolean" if sql_type == "BOOLEAN":
+            return Cell(col, raw, kept, has_bad=False)
+        case "boolean" | "date" | "time" if is_whole:
+            return as_text
+        case "date" | "time" if sql_type == "DATE" or sql_type in STAMPS or sql_type == ZONED:
+            source = f"({raw} at time zone 'UTC')" if sql_type == ZONED else raw
+            target = SQL_TYPES[col.type]
+            natural = Cell(col, source, f"try_cast(gate.sane_day({kept}) as {target})").with_facts(facts, True)
+            return natural if natural.has_bad else replace(natural, value=f"cast({kept} as {target})")
+        case "number" if is_number:
+            if sql_type == "FLOAT":  # by its shortest text: 4.1 is not 4.099999904632568
+                return Cell(col, raw, f"gate.finite(cast(cast({kept} as varchar) as double))")
+            if sql_type == "DOUBLE":
+                return Cell(col, raw, f"gate.finite({kept})")
+            return Cell(col, raw, f"cast({kept} as double)", has_bad=False)
+        case "integer" if is_number:
+            return Cell(col, raw, f"gate.as_integer({kept})")
+    allowed = {
+        "text": "text or whole numbers",
+        "boolean": "boolean or text",
+        "date": "date, timestamp or text",
+        "time": "date, timestamp or text",
+    }.get(col.type, "numbers or text")
+    raise ContractBroken(f"{col.table}.{col.name}: the column's type is {sql_type}; allowed: {allowed}")
+
+
+def value_of_text(col: Column, kept: str) -> str:
+    """SQL of the typed value of a text cell."""
+    match col.type:
+        case "text":
+            return kept
+        case "word" | "open word":
+            return word_sql(kept, col.words, col.name == "code_system")
+        case "boolean":
+            return f"cast({word_sql(kept, col.words, False)} as boolean)"
+        case "integer":
+            return f"gate.as_integer(gate.as_number({kept}))"
+        case _:
+            return f"gate.as_{col.type}({kept})"
+
+
+def absent_cell(col: Column) -> Cell:
+    """A column that is not there reads as null."""
+    null = f"cast(null as {SQL_TYPES[col.type]})"
+    return Cell(col, null, null, has_bad=False)
+
+
+def partition_cell(col: Column, value: str | None) -> Cell:
+    """A column whose value stands in the path."""
+    source = "cast(null as varchar)" if value is None else f"gate.cell({quoted(value)})"
+    return Cell(col, source, value_of_text(col, f"c_{col.name}"), has_bad=col.type in BAD)
+
+
+def cells_of(table: Table, part: Part, is_staged: bool, facts: Mapping[str, Facts]) -> list[Cell]:
+    """How each column of the contract is read from a part. Errors: ContractBroken where a required column is missing."""
+    cells = []
+    for col in table.columns:
+        spelling = part.columns.get(col.name)
+        if spelling is not None:
+            cells.append(cell_of(col, spelling, part.types[col.name], is_staged, facts.get(spelling, Facts())))
+        elif col.name in part.partition:
+            cells.append(partition_cell(col, part.partition[col.name]))
+        elif col.is_nullable:
+            cells.append(absent_cell(col))
+        else:
+            raise ContractBroken(
+                f"{table.name}: the column {col.name} is missing in {part.name}; required are "
+                + ", ".join(each.name for each in table.columns if not each.is_nullable)
+            )
+    return cells
+
+
+def signature(part: Part) -> tuple[object, ...]:
+    """What parts must share to be read by one scan."""
+    return tuple(part.columns.items()), tuple(part.types.items()), tuple(part.partition.items())
+
+
+def typed_sql(cells: Sequence[Cell], parts: Sequence[Part], places: bool = False) -> str:
+    """The rows of parts of one signature: every column typed under its name and as it came as c_NAME, and row_hash.
+
+    With `places` also file_name and row_number, from 1, of each row.
+    """
+    paths = ", ".join(quoted(str(part.file)) for part in parts)
+    sources = ", ".join(f"{cell.source} as c_{cell.column.name}" for cell in cells)
+    hashed = ", ".join(cell.source for cell in cells)
+    values = ", ".join(f"{cell.value} as {column(cell.column.name)}" for cell in cells)
+    kept = "".join(f", c_{cell.column.name}" for cell in cells)
+    outer = ", file_name, row_number" if places else ""
+    inner = ", filename as file_name, file_row_number + 1 as row_number" if places else ""
+    flags = ", filename = true, file_row_number = true" if places else ""
+    return (
+        f"select {values}{kept}, row_hash{outer} from (select {sources}, hash({hashed}) as row_hash{inner} "
+        f"from read_parquet([{paths}], binary_as_string = true, hive_partitioning = false{flags}))"
+    )
+
+
+def empty_sql(table: Table) -> str:
+    """No rows, with the columns of `typed_sql`."""
+    values = ", ".join(f"cast(null as {SQL_TYPES[col.type]}) as {column(col.name)}" for col in table.columns)
+    kept = ", ".join(f"cast(null as varchar) as c_{col.name}" for col in table.columns)
+    return f"select {values}, {kept}, cast(null as ubigint) as row_hash where false"
+
+
+def same_parts(files: TableFiles) -> list[list[Part]]:
+    """The parts of a table in groups that one scan can read."""
+    parts = sorted(files.parts, key=lambda part: repr(signature(part)))
+    return [list(group) for _, group in groupby(parts, key=signature)]
+
+
+def union_sql(table: Table, files: TableFiles | None, facts_of: FactsOf, places: bool = False) -> tuple[str, list[Cell]]:
+    """The typed rows of all parts of a table, and for each column what can be wrong in some part."""
+    if files is None:
+        return empty_sql(table), []
+    selects = []
+    merged: dict[str, Cell] = {}
+    for parts in same_parts(files):
+        cells = cells_of(table, parts[0], files.is_staged, facts_of(parts))
+        selects.append(typed_sql(cells, parts, places))
+        for cell in cells:
+            before = merged.get(cell.column.name, cell)
+            days = (min(a[0], b[0]), max(a[1], b[1])) if (a := before.days) and (b := cell.days) else None
+            merged[cell.column.name] = replace(
+                cell, has_null=cell.has_null or before.has_null, has_bad=cell.has_bad or before.has_bad, days=days
+            )
+    return " union all ".join(selects), list(merged.values())
+
+
+def reasons_of(table: Table, cells: Sequence[Cell], last_day: str, least_last_day: date | None) -> list[Reason]:
+    """All ways in which a row of the table can break the contract by itself, in the order of columns.csv.
+
+    `last_day` is SQL of the last day that a date of the row may have, `least_last_day` the least that any row has.
+    """
+    reasons = []
+    for cell in cells:
+        col = cell.column
+        name, kept = column(col.name), f"c_{col.name}"
+        if not col.is_nullable and cell.has_null:
+            reasons.append(Reason(col.name, "null", f"{kept} is null"))
+        if cell.has_bad and col.type in BAD and col.type != "open word":
+            cause = "item_unknown" if col.word_list == "review_items" else BAD[col.type]
+            reasons.append(Reason(col.name, cause, f"{name} is null and {kept} is not null"))
+        if col.is_dated and not is_within(cell, least_last_day):
+            reasons.append(Reason(col.name, "date_out_of_range", range_sql(col, last_day)))
+        if col.is_positive:
+            reasons.append(Reason(col.name, "not_positive", f"{name} <= 0"))
+        reasons += [Reason(col.name, each.cause, each.broken_when) for each in table.cross_checks if each.column == col.name]
+    return reasons
+
+
+def is_within(cell: Cell, least_last_day: date | None) -> bool:
+    """Whether the footers prove that all dates of a column lie inside the contract's limits."""
+    if cell.days is None or cell.days[0] < date.fromisoformat(FIRST_DAY):
+        return False
+    return not cell.column.is_dated_up_to_limit or (least_last_day is not None and cell.days[1] <= least_last_day)
+
+
+def range_sql(col: Column, last_day: str) -> str:
+    """SQL that is true where a date lies outside the limits of the contract."""
+    name = column(col.name)
+    if col.type == "integer":
+        return f"({name} < {date.fromisoformat(FIRST_DAY).year} or {name} > year({last_day}))"
+    if not col.is_dated_up_to_limit:
+        return f"{name} < date '{FIRST_DAY}'"
+    after = f"{name} > {last_day}" if col.type == "date" else f"{name} >= {last_day} + 1"
+    return f"({name} < date '{FIRST_DAY}' or {after})"
+
+
+def violations_sql(reasons: Sequence[Reason]) -> str:
+    """SQL of the list of a row's violations, in the order of `reasons`."""
+    if not reasons:
+        return "[]::varchar[]"
+    cases = ", ".join(f"case when {reason.condition} then {quoted(reason.name)} end" for reason in reasons)
+    return f"list_filter([{cases}]::varchar[], lambda violation: violation is not null)"
+
+
+def first_violation_sql(reasons: Sequence[Reason]) -> str:
+    """SQL of the number, from 1, of a row's first violation; 0 where it has none."""
+    cases = " ".join(f"when {reason.condition} then {number}" for number, reason in enumerate(reasons, 1))
+    return f"cast(case {cases} else 0 end as utinyint)" if cases else "cast(0 as utinyint)"
+
+
+def with_items(table: Table, items: Mapping[str, str] | None) -> Table:
+    """The table with other item ids (folded -> id) than those of review_items.csv."""
+    if items is None:
+        return table
+    columns = tuple(replace(col, words=items) if col.word_list == "review_items" else col for col in table.columns)
+    return replace(table, columns=columns)
+
+
+def items_of(known_items: Sequence[str] | None) -> dict[str, str] | None:
+    """Item ids as a column's words."""
+    return None if known_items is None else {contract.fold(item): item for item in known_items}

@@ -1,0 +1,49 @@
+"""What a person sees of a run: a line per step while it runs, and the numbers at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+
+class Progress:
+    """Prints each step on stderr as it ends; on a terminal a spinner shows the step under way."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """Show a step while it runs, and its seconds when it has ended."""
+        start = time.perf_counter()
+        with self.console.status(title):
+            yield
+        self.console.print(f"  {title:<22} {time.perf_counter() - start:6.1f} s")
+
+
+def summary(folder: Path, out: Path, record: dict[str, Any]) -> None:
+    """Print what was read and rejected, the cohort, the tiers and where the list is."""
+    tables, listed, tiers = record["tables"], record["listed"], record["tiers"]
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"read      {sum(t['rows'] for t in tables.values()):,} rows of {len(tables)} tables,"
+        f" {sum(t['rejected'] for t in tables.values()):,} rejected (rejects.parquet)"
+    )
+    patients = tables["patients"]["rows"]
+    if record["cohort"]:
+        console.print(f"assessed  {record['cohort']:,} of {patients:,} patients")
+    else:
+        console.print(f"assessed  none of {patients:,} patients: no patient has an SLE diagnosis (P:cohort = all assesses everyone)")
+    console.print(
+        "listed    "
+        + ", ".join(f"{tier} {listed.get(tier, 0):,}" for tier in ("ready", "check", "watch"))
+        + f"; excluded {tiers.get('excluded', 0):,}"
+    )
+    if record["not_evaluated"]:
+        console.print(f"not evaluated yet: {', '.join(record['not_evaluated'])}")
+    console.print(f"list      {out / 'latest' / 'candidates.csv'}  (run {folder.name})")

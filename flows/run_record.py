@@ -1,0 +1,50 @@
+"""run.json: what a run read, did and found, without a value of any patient."""
+
+from __future__ import annotations
+
+import json
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("duckdb", "polars", "great-expectations", "prefect", "pyarrow")
+
+
+@dataclass
+class RunRecord:
+    """The content of run.json as it grows, step by step."""
+
+    run_id: str
+    content: dict[str, Any] = field(default_factory=dict)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Add a step with its seconds, CPU seconds and the process's peak memory so far, in MB."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.steps.append(
+            {
+                "step": step,
+                "seconds": round(time.perf_counter() - wall, 3),
+                "cpu_seconds": round(time.process_time() - cpu, 3),
+                "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            }
+        )
+
+    def write(self, path: Path) -> None:
+        """Write run.json."""
+        body = {"run_id": self.run_id, "versions": versions(), "command": sys.argv, **self.content, "steps": self.steps}
+        path.write_text(json.dumps(body, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Versions of the project, Python and the main libraries."""
+    return {"zm001": version("zm001"), "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}

@@ -1,0 +1,210 @@
+"""The steps of a run, a few lines each; inside a Prefect flow run each is a task, elsewhere a plain call."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from data_contracts import gate
+from flows.progress import Progress
+from flows.run_record import RunRecord
+from flows.settings import Settings
+from rules import engine
+from rules.parameters import parameter_frame, parameters, read_toml
+from transforms import cohort, store
+from transforms.errors import UsageError
+from transforms.features.build import derive
+from transforms.ingest import detect, native
+from transforms.normalise.build import load_maps, normalise
+from transforms.publish import folder, tables
+
+
+@dataclass
+class Run:
+    """One run under way: its settings, store, folders and record."""
+
+    settings: Settings
+    work: Path
+    progress: Progress
+    record: RunRecord
+    con: duckdb.DuckDBPyConnection
+    parameters: dict[str, str]
+    extract: native.Extract | None = None
+    door_counts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files are written before it is published."""
+        return self.work / "run"
+
+
+Step = Callable[[Run], None]
+
+
+def step(title: str) -> Callable[[Step], Step]:
+    """A step with its progress line and its entry in run.json; a Prefect task where a flow run is under way."""
+
+    def decorate(body: Step) -> Step:
+        @wraps(body)
+        def timed(run: Run) -> None:
+            with run.progress.step(title), run.record.timed(body.__name__):
+                body(run)
+
+        @wraps(body)
+        def call(run: Run) -> None:
+            if not in_flow_run():
+                return timed(run)
+            from prefect import task
+
+            task(timed, name=title, persist_result=False, cache_policy=None)(run)  # type: ignore[call-overload]
+
+        return call
+
+    return decorate
+
+
+def in_flow_run() -> bool:
+    """Whether a Prefect flow run is under way; does not import Prefect."""
+    if "prefect" not in sys.modules:
+        return False
+    from prefect.context import FlowRunContext
+
+    return FlowRunContext.get() is not None
+
+
+def begin(settings: Settings, work: Path, progress: Progress) -> Run:
+    """A run with its parameters checked and an empty store. UsageError: wrong parameters."""
+    values = parameters(read_toml(settings.params) if settings.params else None)
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{token_hex(4)}"
+    run = Run(
+        settings,
+        work,
+        progress,
+        RunRecord(run_id),
+        store.connect(
+            work / "run" / "store.duckdb" if settings.keep_store else None,
+            spill=work / "spill",
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+        ),
+        values,
+    )
+    run.record.content["settings"] = {name: value for name, value in vars(settings).items() if value is not None}
+    run.record.content["parameters"] = values
+    return run
+
+
+@step("read the extract")
+def read(run: Run) -> None:
+    """Recognise the format, open its door, check every file."""
+    form = detect.detect(run.settings.extract, run.settings.format)
+    source = run.settings.extract
+    if form == "mimiciv":
+        from transforms.ingest import mimiciv
+
+        source = run.work / "native"
+        source.mkdir()
+        run.door_counts = mimiciv.convert(run.settings.extract, source)
+    run.extract = native.stage(source, run.work)
+    run.record.content["format"] = form
+    run.record.content["door"] = run.door_counts
+    run.record.content["files"] = [vars(file) for file in run.extract.files]
+
+
+@step("check the contract")
+def check(run: Run) -> None:
+    """Refuse the extract, or open it as raw.* with its quarantine."""
+    assert run.extract is not None
+    report = gate.check(
+        run.con,
+        run.extract,
+        as_of=run.settings.as_of,
+        max_rejected_share=float(run.parameters["max_rejected_share"]),
+        min_rejected_rows=int(run.parameters["min_rejected_rows"]),
+    )
+    run.record.content["as_of"] = report.as_of
+    run.record.content["contract"] = report.results
+    run.record.content["tables"] = {
+        name: {
+            "rows": t.rows_read,
+            "rejected": t.rows_rejected,
+            "duplicates": t.duplicates,
+            "causes": [{"column": column, "cause": cause, "rows": rows} for (column, cause), rows in t.rejected.items()],
+        }
+        for name, t in report.tables.items()
+        if t.is_present
+    }
+
+
+@step("find the cohort")
+def select(run: Run) -> None:
+    """Say who is assessed and pull their rows."""
+    prepare(run.con, run.parameters, run.settings)
+    size = cohort.pull(run.con)
+    run.record.content["cohort"] = size
+
+
+@step("normalise")
+def read_events(run: Run) -> None:
+    """Rows as events: concepts, analytes, ingredients, values, units, cut at day D."""
+    normalise(run.con)
+    engine.load_table_macros(run.con)
+    derive(run.con)
+
+
+@step("apply the criteria")
+def judge(run: Run) -> None:
+    """Verdicts of every item and criterion, tiers and ranks."""
+    engine.evaluate(run.con)
+    engine.combine(run.con)
+    run.record.content["not_evaluated"] = engine.not_evaluated()
+    run.record.content["tiers"] = dict(
+        run.con.sql("select tier, count(*) from pub.candidates group by tier order by tier").fetchall()
+    )
+    run.record.content["listed"] = dict(
+        run.con.sql("select tier, count(*) from pub.candidates where is_listed group by tier order by tier").fetchall()
+    )
+
+
+@step("publish")
+def write(run: Run) -> None:
+    """Write the run's files and make it the latest by one rename."""
+    run.folder.mkdir(exist_ok=True)
+    gate.rejects(run.con, "run.cohort")
+    previous = tables.read_candidates(run.settings.out / "latest" / "candidates.csv")
+    titles = run.con.sql("select key, text from run.messages where starts_with(key, 'step.') or starts_with(key, 'criterion.')")
+    tables.write_tables(
+        run.con,
+        run.folder,
+        criteria=list(dict.fromkeys(engine.protocol_items().values())),
+        titles={key.split(".", 1)[1]: text for key, text in titles.fetchall()},
+        previous=previous,
+    )
+
+
+def finish(run: Run) -> Path:
+    """Write run.json, close the store, publish; returns the run's folder."""
+    run.con.close()
+    run.record.write(run.folder / "run.json")
+    return folder.publish(run.folder, run.settings.out, run.record.run_id)
+
+
+def prepare(con: duckdb.DuckDBPyConnection, values: dict[str, str], settings: Settings) -> None:
+    """Fill run.parameters, run.settings, maps, macros and the message catalogue. UsageError: collection before day D."""
+    store.load(con, "run.parameters", parameter_frame(values))
+    con.execute("create or replace table run.settings as select ?::varchar as phase, ?::date as collection_date", [settings.phase, settings.collection_date])
+    if settings.collection_date is not None:
+        late = con.execute("select count(*) from raw.patients where as_of > ?", [settings.collection_date]).fetchall()[0][0]
+        if late:
+            raise UsageError(f"--collection-date {settings.collection_date}: before day D of {late} patients")
+    load_maps(con)
+    engine.load_trial(con, settings.lang)

@@ -1,0 +1,130 @@
+-- Rules on the latest usable result of an analyte. The greatest time counts; ties: corrected before final, then the greatest id.
+
+-- One row per assessed patient: the latest usable result in its window (null where there is none) and the outcome that then remains.
+-- days = null: the window of the blood counts, which depends on the phase.
+create or replace macro latest_result(wanted, days) as table
+with dated_results as (
+    select
+        r.*,
+        r.taken_date between coalesce(p.as_of - days::integer, p.blood_from)
+            and case when days::integer is null then p.blood_to else p.as_of end as is_in_window
+    from norm.results as r
+    inner join norm.patients as p on r.patient_id = p.patient_id
+    where r.analyte = wanted and not r.is_on_oxygen
+),
+
+picked as (
+    select
+        patient_id,
+        max_by(dated_results, {'a': taken_at, 'b': is_corrected, 'c': row_id}) filter (where is_in_window and cause is null) as latest,
+        list(cite(source_table, row_id, taken_date)) filter (where is_in_window and cause is not null) as unusable,
+        max(taken_date) filter (where not is_in_window and cause is null) as older_date
+    from dated_results
+    group by patient_id
+)
+
+select
+    p.patient_id,
+    k.latest,
+    case
+        when k.unusable is not null
+            then undecided('unusable_data', say('result.unusable_data', '@analyte.' || wanted, newest(k.unusable)), k.unusable)
+        when k.older_date is not null then undecided('stale_data', say('result.stale_data', '@analyte.' || wanted, k.older_date))
+        when not (select t.is_present from run.tables as t where t.table_name = (
+            select case when a.kind = 'observation' then 'observations' else 'labs' end from map.analytes as a where a.analyte = wanted
+        )) then undecided('table_absent', say('result.table_absent', '@analyte.' || wanted))
+        else undecided('missing_data', say('result.missing_data', '@analyte.' || wanted))
+    end as nothing
+from norm.patients as p
+left join picked as k on p.patient_id = k.patient_id;
+
+create or replace macro cited(latest) as [cite(latest.source_table, latest.row_id, latest.taken_date)];
+create or replace macro analyte_of(latest) as '@analyte.' || latest.analyte;
+
+-- The latest result against a fixed limit; is_met is what the comparison of its interval gave: true, false or null (censored).
+create or replace macro judge(latest, nothing, is_met, threshold) as case
+    when latest is null then nothing
+    when is_met then passed(say('result.met', analyte_of(latest), latest.shown, latest.taken_date, threshold), cited(latest))
+    when not is_met
+        then failed(say('result.not_met', analyte_of(latest), latest.shown, latest.taken_date, threshold), cited(latest), 'changeable')
+    else undecided('censored', say('result.censored', analyte_of(latest), latest.shown, latest.taken_date, threshold), cited(latest))
+end;
+
+-- The latest result against a multiple of the upper limit of normal of its own row, else of the analyte's default range.
+create or replace macro judge_times_limit(latest, nothing, multiple) as case
+    when latest is null then nothing
+    when latest.limit_high is null
+        then undecided('unusable_data', say('result.no_limit', analyte_of(latest), latest.shown, latest.taken_date), cited(latest))
+    else judge(
+        latest,
+        nothing,
+        at_most(latest.interval_, multiple * latest.limit_high),
+        '≤ ' || multiple::double || ' × ' || round(latest.limit_high, 2)
+            || case when latest.is_default_high then ' (default range)' else '' end
+    )
+end;
+
+-- A blood count in its window against a least value in the analyte's canonical unit.
+create or replace macro blood_count_at_least(wanted, threshold) as table
+select
+    patient_id,
+    unnest(judge(
+        latest,
+        nothing,
+        at_least(latest.interval_, threshold),
+        '≥ ' || threshold || ' ' || latest.canonical_unit
+    ))
+from latest_result(wanted, null);
+
+-- One sentence and the row of a serology or viral load result.
+create or replace macro said_result(latest) as say('result.is', analyte_of(latest), latest.shown, latest.taken_date);
+
+-- Cockcroft–Gault in mL/min as an interval: a sex other than male or female, an age of two years, a censored weight or creatinine give
+-- bounds. Creatinine is in µmol/L, weight in kg.
+create or replace macro cockcroft_gault_at(age, factor, weight_kg, creatinine) as case
+    when creatinine = 0 then 'infinity'::double
+    when isinf(creatinine) then 0
+    else (140 - age) * weight_kg * factor / (72 * creatinine / 88.42)
+end;
+create or replace macro cockcroft_gault(sex, age_low, age_high, weight, creatinine) as {
+    'low': cockcroft_gault_at(
+        age_high, case when sex = 'male' then 1 else 0.85 end, weight.interval_.low, creatinine.interval_.high
+    ),
+    'high': cockcroft_gault_at(
+        age_low, case when sex = 'female' then 0.85 else 1 end, weight.interval_.high, creatinine.interval_.low
+    ),
+    'is_low_open': weight.interval_.is_low_open or creatinine.interval_.is_high_open,
+    'is_high_open': weight.interval_.is_high_open or creatinine.interval_.is_low_open
+};
+create or replace macro estimate_is_censored(creatinine, weight) as
+    creatinine.interval_.low <> creatinine.interval_.high or weight.interval_.low <> weight.interval_.high;
+create or replace macro said_estimate(estimate, creatinine, weight) as say(
+    'kidney.estimate',
+    case
+        when estimate.low = estimate.high then round(estimate.low, 1)::varchar
+        else round(estimate.low, 1) || '–' || round(estimate.high, 1)
+    end,
+    creatinine.shown,
+    creatinine.taken_date,
+    weight.shown,
+    weight.taken_date
+);
+
+-- A virus is active when its IgM is positive or its DNA is above normal; both results are needed to rule it out.
+create or replace macro active_virus(igm_analyte, dna_analyte) as table
+select
+    i.patient_id,
+    unnest(case
+        when i.latest.serology = 'positive' and d.latest.viral_load = 'above'
+            then failed(said_result(i.latest) || said_result(d.latest), cited(i.latest) || cited(d.latest), 'changeable')
+        when i.latest.serology = 'positive' then failed(said_result(i.latest), cited(i.latest), 'changeable')
+        when d.latest.viral_load = 'above' then failed(said_result(d.latest), cited(d.latest), 'changeable')
+        when i.latest.serology = 'equivocal' then to_review('needs_attribution', said_result(i.latest), cited(i.latest))
+        when i.latest is not null and d.latest is not null
+            then passed(said_result(i.latest) || said_result(d.latest), cited(i.latest) || cited(d.latest))
+        when i.latest is null and d.latest is null then settle([i.nothing, d.nothing])
+        when i.latest is null then i.nothing
+        else d.nothing
+    end)
+from latest_result(igm_analyte, param('viral_days')) as i
+inner join latest_result(dna_analyte, param('viral_days')) as d on i.patient_id = d.patient_id;

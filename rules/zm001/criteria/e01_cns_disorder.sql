@@ -1,0 +1,35 @@
+-- title:    CNS disorder not due to lupus
+-- title_zh: 非狼疮所致中枢神经系统疾病
+-- kind:     exclusion
+-- reading:  A disorder that lupus never causes excludes for good; a seizure within 365 days excludes until a year has passed; an earlier seizure or a disorder that lupus may cause is for a clinician.
+-- caveats:  No code tells that a disorder is due to lupus.
+-- sources:  concepts cns_never_lupus, cns_seizure, cns_possible_lupus
+-- on_fail:  lasting
+with never as (
+    from events(['cns_never_lupus'], ['diagnoses'], null)
+),
+
+seizure as (
+    from events(['cns_seizure'], ['diagnoses'], to_days(365))
+),
+
+doubtful as (
+    from events(['cns_seizure', 'cns_possible_lupus'], ['diagnoses'], null)
+)
+
+select
+    p.patient_id,
+    unnest(case
+        when v.patient_id is not null then failed(said_event(v), v.evidence, 'lasting')
+        when s.patient_id is not null
+            then failed(said_event(s), s.evidence, 'timed', leaves_window(s.event_date, to_days(365)))
+        when d.patient_id is not null then to_review('needs_attribution', said_event(d), d.evidence)
+        else n.nothing
+    end)
+from norm.patients as p
+left join never as v on p.patient_id = v.patient_id
+left join seizure as s on p.patient_id = s.patient_id
+left join doubtful as d on p.patient_id = d.patient_id
+inner join no_record(
+    'diagnoses', ['cns_never_lupus', 'cns_seizure'], ['cns_never_lupus', 'cns_seizure', 'cns_possible_lupus'], null
+) as n on p.patient_id = n.patient_id

@@ -1,0 +1,35 @@
+-- title:    Haemodialysis within 2 months
+-- title_zh: 2个月内血液透析
+-- kind:     exclusion
+-- reading:  Dated within 2 calendar months; an earlier diagnosis that is still active is for a clinician.
+-- caveats:  Peritoneal dialysis is another treatment.
+-- sources:  concept haemodialysis
+-- on_fail:  timed
+with recent as (
+    from events(['haemodialysis'], ['diagnoses', 'procedures'], interval 2 month)
+),
+
+active as (
+    select
+        patient_id,
+        concept,
+        max(event_date) as event_date,
+        max_by(label, {'a': event_date, 'b': row_id}) as label,
+        list(cite(source_table, row_id, event_date, known_date)) as evidence
+    from norm.conditions
+    where concept = 'haemodialysis' and source_table = 'diagnoses' and is_active
+    group by patient_id, concept
+)
+
+select
+    p.patient_id,
+    unnest(case
+        when r.patient_id is not null
+            then failed(said_event(r), r.evidence, 'timed', leaves_window(r.event_date, interval 2 month))
+        when a.patient_id is not null then to_review('needs_attribution', said_event(a), a.evidence)
+        else n.nothing
+    end)
+from norm.patients as p
+left join recent as r on p.patient_id = r.patient_id
+left join active as a on p.patient_id = a.patient_id
+inner join no_record('diagnoses', ['haemodialysis'], ['haemodialysis'], null) as n on p.patient_id = n.patient_id

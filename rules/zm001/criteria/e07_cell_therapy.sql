@@ -1,0 +1,37 @@
+-- title:    Gene-modified cell therapy ever
+-- title_zh: 既往基因修饰细胞治疗
+-- kind:     exclusion
+-- reading:  A product, a diagnosis or a procedure ever, by any route.
+-- caveats:  Cell therapy in an earlier trial may stand in notes alone.
+-- sources:  class gene_cell_therapy; concept gene_cell_therapy
+-- on_fail:  lasting
+with products as (
+    select
+        patient_id,
+        max(start_date) as start_date,
+        max_by(ingredient, {'a': start_date, 'b': medication_id}) as ingredient,
+        list(cite('medications', medication_id, start_date)) as evidence
+    from norm.medications
+    where "class" = 'gene_cell_therapy'
+    group by patient_id
+),
+
+recorded as (
+    from events(['gene_cell_therapy'], ['diagnoses', 'procedures'], null)
+)
+
+select
+    p.patient_id,
+    unnest(case
+        when m.patient_id is not null or r.patient_id is not null
+            then failed(
+                case when m.patient_id is not null then say('drug.given', m.ingredient, m.start_date) else said_event(r) end,
+                coalesce(m.evidence, []) || coalesce(r.evidence, []),
+                'lasting'
+            )
+        else n.nothing
+    end)
+from norm.patients as p
+left join products as m on p.patient_id = m.patient_id
+left join recorded as r on p.patient_id = r.patient_id
+inner join no_medication(['gene_cell_therapy'], null, true) as n on p.patient_id = n.patient_id

@@ -1,0 +1,16 @@
+-- title:    Coagulation
+-- title_zh: 凝血功能
+-- kind:     inclusion
+-- reading:  INR and APTT at most 1.5 × ULN, latest within P:chemistry_days.
+-- caveats:  A lupus anticoagulant prolongs the APTT without bleeding; anticoagulants raise the INR.
+-- sources:  analytes inr, aptt
+-- on_fail:  changeable
+with parts as (
+    select
+        inr.patient_id,
+        [judge_times_limit(inr.latest, inr.nothing, 1.5), judge_times_limit(aptt.latest, aptt.nothing, 1.5)] as parts
+    from latest_result('inr', param('chemistry_days')) as inr
+    inner join latest_result('aptt', param('chemistry_days')) as aptt on inr.patient_id = aptt.patient_id
+)
+
+select patient_id, unnest(all_of(parts)) from parts

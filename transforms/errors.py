@@ -1,0 +1,25 @@
+"""The refusals a run can end with; each carries the process's exit code and a one-line message without patient values."""
+
+
+class Refusal(Exception):
+    """A run that ends on purpose: the message is one line naming table, column or row, what was found, what is allowed."""
+
+    exit_code = 1
+
+
+class UsageError(Refusal):
+    """Wrong usage or parameters."""
+
+    exit_code = 2
+
+
+class ContractBroken(Refusal):
+    """The extract breaks the contract; nothing is published."""
+
+    exit_code = 3
+
+
+class RunHeld(Refusal):
+    """Another run holds this OUT."""
+
+    exit_code = 4

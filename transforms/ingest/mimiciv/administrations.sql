@@ -1,0 +1,109 @@
+-- One row per entry of the medication record. What was given is the sum of the pieces of emar_detail ('1.1', '1.2', '2.1' …), known
+-- only if every piece is a number in the same unit. A running infusion is an administration of unknown dose; what was not given, and
+-- what is no giving (a line stopped, a patch looked at), is kept as cancelled. An entry whose event is missing may or may not be a
+-- giving: an as-needed statement of that day, so its dose counts as [0, dose].
+with pieces as (
+    select
+        emar_id,
+        case
+            when
+                count(*) = count(plain_number(dose_given)) and count(*) = count(dose_given_unit)
+                and min(lower(dose_given_unit)) = max(lower(dose_given_unit))
+                then round(sum(plain_number(dose_given)), 9)
+        end as dose,
+        min(dose_given_unit) as unit,
+        min(product_description) as product
+    from src.emar_detail
+    where parent_field_ordinal is not null
+    group by emar_id
+),
+
+parents as (
+    select
+        emar_id,
+        min(route) as route
+    from src.emar_detail
+    where parent_field_ordinal is null and route is not null
+    group by emar_id
+),
+
+ordered as (
+    select
+        pharmacy_id,
+        coalesce(
+            string_agg(distinct drug, ' + ' order by drug) filter (where drug_type = 'MAIN'),
+            string_agg(distinct drug, ' + ' order by drug)
+        ) as drug,
+        min(route) as route
+    from src.prescriptions
+    where pharmacy_id is not null
+    group by pharmacy_id
+),
+
+entries as (
+    select
+        e.emar_id,
+        e.subject_id,
+        try_cast(e.charttime as timestamp)::date as start_date,
+        e.event_txt,
+        coalesce(e.medication, p.medication, o.drug, d.product) as drug,
+        coalesce(a.route, p.route, o.route) as route,
+        d.dose as reported_dose,
+        d.unit as reported_unit,
+        v.meaning is null as is_event_unknown,
+        coalesce(v.meaning, 'unclear') as meaning
+    from src.emar as e
+    left join pieces as d on e.emar_id = d.emar_id
+    left join parents as a on e.emar_id = a.emar_id
+    left join src.pharmacy as p on e.pharmacy_id = p.pharmacy_id
+    left join ordered as o on e.pharmacy_id = o.pharmacy_id
+    left join maps.emar_events as v on lower(coalesce(e.event_txt, '')) = lower(coalesce(v.event, ''))
+),
+
+mapped as (
+    select
+        n.*,
+        case when n.meaning in ('given', 'unclear') then n.reported_dose * coalesce(k.factor, 1) end as dose,
+        coalesce(k.to_unit, u.unit, n.reported_unit) as dose_unit,
+        case when k.to_unit is not null then 'activity' else u.kind end as unit_kind,
+        coalesce(r.route, n.route) as route_word,
+        r.route is null as is_route_unknown
+    from entries as n
+    left join maps.dose_units as u on lower(n.reported_unit) = lower(u.reported)
+    left join maps.strengths as k on lower(n.drug) = lower(k.drug) and lower(n.reported_unit) = lower(k.unit)
+    left join maps.routes as r on upper(n.route) = r.reported
+)
+
+select
+    'emar-' || emar_id as medication_id,
+    subject_id as patient_id,
+    drug as drug_name,
+    route_word as route,
+    dose as dose_value,
+    dose_unit,
+    case when meaning = 'unclear' then 1.0::double end as doses_per_day,
+    start_date,
+    start_date as end_date,
+    case when meaning = 'unclear' then 'statement' else 'administration' end as kind,
+    meaning = 'unclear' as as_needed,
+    case when meaning in ('not_given', 'no_giving') then 'cancelled' else 'completed' end as status,
+    nullif(concat_ws(
+        ';',
+        case when emar_id is null then 'lost:no_id' end,
+        case when subject_id is null then 'lost:no_patient' end,
+        reason(drug is null, 'lost:no_drug_name', event_txt),
+        case when start_date is null then 'lost:no_date' end,
+        reason(is_event_unknown, 'event_unknown', event_txt),
+        reason(meaning = 'unclear', 'event_unclear', event_txt),
+        reason(meaning = 'not_given', 'not_given', event_txt),
+        reason(meaning = 'no_giving', 'no_giving', event_txt),
+        case when meaning = 'running' then 'infusion_dose_unknown' end,
+        case when meaning in ('given', 'unclear') then nullif(concat_ws(
+            ';',
+            reason(dose is null, 'administered_dose_unknown', event_txt),
+            reason(dose is not null and unit_kind is null, 'unit_unknown', dose_unit),
+            reason(dose is not null and unit_kind in ('form', 'amount'), 'dose_not_in_mass', dose_unit),
+            reason(is_route_unknown, 'route_unknown', route)
+        ), '') end
+    ), '') as unmapped
+from mapped

@@ -1,0 +1,156 @@
+-- What is published, as tables of their final shape and order.
+
+-- One row per sentence said of a patient and item, in the run's language.
+create or replace table pub.sentences as
+with said as (
+    select patient_id, item_id, generate_subscripts(reason, 1) as place, unnest(reason) as said
+    from pub.verdicts
+)
+
+select
+    s.patient_id,
+    s.item_id,
+    min(s.place) as place,
+    replace(replace(replace(replace(replace(replace(
+        coalesce(m.text, s.said."key"),
+        '{1}', coalesce(a.text, s.said.args[1], '?')),
+        '{2}', coalesce(s.said.args[2], '?')),
+        '{3}', coalesce(s.said.args[3], '?')),
+        '{4}', coalesce(s.said.args[4], '?')),
+        '{5}', coalesce(s.said.args[5], '?')),
+        '{6}', coalesce(s.said.args[6], '?')) as sentence
+from said as s
+left join run.messages as m on s.said."key" = m."key"
+left join run.messages as a on starts_with(s.said.args[1], '@') and s.said.args[1][2:] = a."key"
+group by all;
+
+-- One row per assessed patient and item; evidence newest first, at most 20 rows.
+create or replace table pub.verdict_rows as
+with joined as (
+    select patient_id, item_id, string_agg(sentence, '; ' order by place, sentence) as reason
+    from pub.sentences
+    group by patient_id, item_id
+)
+
+select
+    v.patient_id,
+    v.item_id,
+    v.criterion_id,
+    v.verdict,
+    v.basis,
+    v.reason_code,
+    j.reason,
+    list_transform(
+        list_sort(list_distinct(list_transform(
+            v.evidence, lambda e: {'age': coalesce(date '9999-12-31' - e.on_date, 9999999), 'ref': e.ref}
+        )))[:20],
+        lambda e: e.ref
+    ) as evidence,
+    v.evidence_date,
+    v.next_date,
+    v.fail_kind,
+    v.position
+from pub.verdicts as v
+left join joined as j on v.patient_id = j.patient_id and v.item_id = j.item_id;
+
+-- One row per assessed patient: listed immunosuppressants and biologics ever taken, the current ones first with a star.
+create or replace table pub.drugs as
+with taken as (
+    select
+        patient_id,
+        "class",
+        ingredient,
+        bool_or(last_date >= as_of and not is_as_needed) as is_current
+    from norm.medications
+    where "class" in ('immunosuppressant', 'biologic') and route_group <> 'local'
+    group by patient_id, "class", ingredient
+)
+
+select
+    patient_id,
+    string_agg(ingredient || case when is_current then '*' else '' end, '; ' order by is_current desc, ingredient)
+        filter (where "class" = 'immunosuppressant') as immunosuppressants,
+    string_agg(ingredient || case when is_current then '*' else '' end, '; ' order by is_current desc, ingredient)
+        filter (where "class" = 'biologic') as biologics
+from taken
+group by patient_id;
+
+-- One row per assessed patient: the newest day of any usable record.
+create or replace table pub.last_records as
+select patient_id, max(on_date) as last_record_date
+from (
+    select patient_id, max(recorded_date) as on_date from norm.diagnoses group by patient_id
+    union all select patient_id, max(start_date) from norm.medication_rows group by patient_id
+    union all select patient_id, max(performed_date) from norm.procedures group by patient_id
+    union all select patient_id, max(given_date) from norm.immunizations group by patient_id
+    union all select patient_id, max(taken_date) from norm.results group by patient_id
+)
+group by patient_id;
+
+-- The list for research nurses, without the columns of criteria.
+create or replace table pub.list as
+select
+    c.rank,
+    c.patient_id,
+    c.tier,
+    c.expected_pass,
+    c.next_date,
+    p.sex,
+    case when p.age_low = p.age_high then p.age_low::varchar else p.age_low || '-' || p.age_high end as age,
+    c.sledai_recorded,
+    c.sledai_low,
+    f.sledai_high,
+    case
+        when f.gc_oral_low = f.gc_oral_high then format('{:.1f}', f.gc_oral_low)
+        when f.gc_oral_high is not null and not isinf(f.gc_oral_high) then format('{:.1f}-{:.1f}', f.gc_oral_low, f.gc_oral_high)
+    end as gc_oral_mg_day,
+    d.immunosuppressants,
+    d.biologics,
+    l.last_record_date,
+    c.disposition,
+    array_to_string(c.failing, '; ') as failing,
+    array_to_string(c.to_review, '; ') as to_review,
+    array_to_string(c.unknown, '; ') as unknown
+from pub.candidates as c
+inner join norm.patients as p on c.patient_id = p.patient_id
+left join feat.patients as f on c.patient_id = f.patient_id
+left join pub.drugs as d on c.patient_id = d.patient_id
+left join pub.last_records as l on c.patient_id = l.patient_id
+where c.is_listed;
+
+-- The funnel: everyone in the extract, the cohort, then criterion by criterion; remaining = no criterion so far fails.
+create or replace table pub.funnel as
+with criteria as (
+    select v.patient_id, v.criterion_id, v.position, v.verdict
+    from pub.verdicts as v
+    where v.item_id = v.criterion_id
+),
+
+places as (
+    select criterion_id, min(position) as position, row_number() over (order by min(position)) as place from criteria group by criterion_id
+),
+
+first_fail as (
+    select c.patient_id, min(p.place) filter (where c.verdict = 'fail') as place, count(*) filter (where c.verdict = 'fail') as fails
+    from criteria as c
+    inner join places as p on c.criterion_id = p.criterion_id
+    group by c.patient_id
+)
+
+select 0 as step, null as item_id, 'extract' as title_key, (select rows from run.tables where table_name = 'patients') as remaining,
+    null::bigint as failed, null::bigint as unknown, null::bigint as only_failing_here
+union all
+select 1, null, 'cohort', (select count(*) from norm.patients), null, null, null
+union all
+select
+    1 + p.place,
+    p.criterion_id,
+    p.criterion_id,
+    (select count(*) from first_fail as f where f.place is null or f.place > p.place),
+    count(*) filter (where c.verdict = 'fail'),
+    count(*) filter (where c.verdict in ('unknown', 'review')),
+    count(*) filter (where c.verdict = 'fail' and f.fails = 1)
+from places as p
+inner join criteria as c on p.criterion_id = c.criterion_id
+inner join first_fail as f on c.patient_id = f.patient_id
+group by p.place, p.criterion_id;

@@ -1,0 +1,98 @@
+"""The published tables as files: candidates.csv, verdicts.parquet, funnel.csv, rejects.parquet, unmapped.csv."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from transforms.store import run_sql
+
+FORMULA = r"^[\s\p{Cf}]*[=+\-@\t\r\n|＝＋－＠]"
+PLAIN_NUMBER = r"^-?\d+(\.\d+)?$"
+SMALL_COUNT = 5
+
+
+def write_tables(con: duckdb.DuckDBPyConnection, into: Path, *, criteria: list[str], titles: dict[str, str], previous: pl.DataFrame | None) -> None:
+    """Write every table of a run into the folder ``into``.
+
+    ``criteria``: the columns of candidates.csv after to_do; ``titles``: criterion -> title in the run's language; ``previous``: the
+    candidates of the run before, for the column change.
+    """
+    run_sql(con, "transforms.publish", "record.sql")
+    write_csv(candidates(con, criteria, previous), into / "candidates.csv", bom=True)
+    write_csv(funnel(con, titles), into / "funnel.csv")
+    unmapped = 'select source_table as "table", code_system, code, text, row_count as rows, patient_count as patients from norm.unmapped'
+    write_csv(con.sql(f"{unmapped} order by all").pl(), into / "unmapped.csv")
+    _write_parquet(con, "select * exclude (position) from pub.verdict_rows order by patient_id, position", into / "verdicts.parquet")
+    _write_parquet(
+        con,
+        'select table_name as "table", row_id, column_name as "column", cause from gate.rejects'
+        " union all select source_table, row_id, case cause when 'unparsed' then 'value' when 'implausible' then 'value' else 'unit' end, cause"
+        " from norm.results where cause is not null order by all",
+        into / "rejects.parquet",
+    )
+
+
+def candidates(con: duckdb.DuckDBPyConnection, criteria: list[str], previous: pl.DataFrame | None) -> pl.DataFrame:
+    """One row per candidate in rank order, with the columns of the list; criteria without a verdict are empty."""
+    listed = con.sql("select * from pub.list order by rank").pl()
+    verdicts = con.sql("select patient_id, item_id, verdict from pub.verdict_rows where item_id = criterion_id").pl()
+    wide = verdicts.pivot(on="item_id", index="patient_id", values="verdict")
+    frame = listed.join(wide, on="patient_id", how="left", maintain_order="left").join(
+        changes(listed, previous), on="patient_id", how="left", maintain_order="left"
+    )
+    absent = [pl.lit(None, pl.String).alias(c) for c in criteria if c not in frame.columns]
+    fixed = [*listed.columns[:4], "change", *listed.columns[4:]]
+    return frame.with_columns(absent, pl.col("expected_pass").map_elements(lambda p: f"{p:.6f}", pl.String), to_do=pl.lit(None, pl.String)).select(
+        *fixed, "to_do", *criteria
+    )
+
+
+def changes(listed: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
+    """patient_id, change: new, up, down or same against the previous list, by tier, then rank."""
+    if previous is None:
+        return listed.select("patient_id", change=pl.lit("new"))
+    tiers = ["ready", "check", "watch"]
+    before = previous.select("patient_id", old_rank=pl.col("rank").cast(pl.Int64), old_tier=pl.col("tier"))
+    place = pl.col("tier").replace_strict(tiers, [0, 1, 2], return_dtype=pl.Int64) * 10**9 + pl.col("rank")
+    old = pl.col("old_tier").replace_strict(tiers, [0, 1, 2], return_dtype=pl.Int64) * 10**9 + pl.col("old_rank")
+    change = pl.when(old.is_null()).then(pl.lit("new")).when(place < old).then(pl.lit("up")).when(place > old).then(pl.lit("down")).otherwise(pl.lit("same"))
+    return listed.join(before, on="patient_id", how="left").select("patient_id", change=change)
+
+
+def funnel(con: duckdb.DuckDBPyConnection, titles: dict[str, str]) -> pl.DataFrame:
+    """step, item_id, title, remaining, failed, unknown, only_failing_here; counts from 1 to 4 are written ``<5``."""
+    frame = con.sql("select * from pub.funnel order by step").pl()
+    counts = ["remaining", "failed", "unknown", "only_failing_here"]
+    hidden = [
+        pl.when(pl.col(c).is_between(1, SMALL_COUNT - 1)).then(pl.lit(f"<{SMALL_COUNT}")).otherwise(pl.col(c).cast(pl.String)).alias(c) for c in counts
+    ]
+    title = pl.col("title_key").replace_strict(titles, default=pl.col("title_key"), return_dtype=pl.String)
+    return frame.with_columns(hidden).select("step", "item_id", title.alias("title"), *counts)
+
+
+def write_csv(frame: pl.DataFrame, path: Path, *, bom: bool = False) -> None:
+    """Write a CSV for people: CRLF, no cell that a spreadsheet would run as a formula."""
+    text = pl.selectors.string()
+    guarded = pl.when(text.str.contains(FORMULA) & ~text.str.contains(PLAIN_NUMBER)).then("'" + text).otherwise(text).name.keep()
+    frame.with_columns(guarded).write_csv(path, include_bom=bom, line_terminator="\r\n")
+
+
+def read_candidates(path: Path) -> pl.DataFrame | None:
+    """The candidates of an earlier run as text, or None where there are none."""
+    if not path.exists():
+        return None
+    frame = pl.read_csv(path, infer_schema=False)
+    return frame.with_columns(pl.col("patient_id").str.replace(r"^'([\s\p{Cf}]*[=+\-@|＝＋－＠])", "$1"))
+
+
+def _write_parquet(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    con.execute("set preserve_insertion_order = true")
+    con.execute(f"copy ({query}) to '{_quoted(path)}' (format parquet, compression zstd)")
+
+
+def _quoted(path: Path) -> str:
+    return re.sub("'", "''", str(path))
