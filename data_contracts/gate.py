@@ -1,10 +1,10 @@
 """Judges an extract against the contract and opens it: the schema raw, run.tables, and the quarantine.
 
 One pass over each table counts its rows under their first violation; nothing is copied. raw.<table> is a view over the
-extract's files with typed columns, `violations` (a list of column:cause, empty for a good row) and `row_hash`.
+extract's files with typed columns, `violations` (a list of column:cause, empty for a good row); gate.typed_<table> holds the cells as they came beside it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -16,15 +16,11 @@ from data_contracts.contract import Table
 from data_contracts.readers import prepare
 from data_contracts.reading import (
     Cell,
-    Facts,
     Reason,
     first_violation_sql,
     footer_facts,
     items_of,
     reasons_of,
-    same_parts,
-    typed_sql,
-    cells_of,
     union_sql,
     violations_sql,
     with_items,
@@ -32,7 +28,9 @@ from data_contracts.reading import (
 from transforms.errors import ContractBroken, UsageError
 from transforms.ingest.native import Extract, Part, column, quoted, shown
 
-LISTED = 1000  # quarantined rows of patients who are not assessed: at most so many are listed per table, column and cause
+LISTED = (
+    1000  # quarantined rows of patients who are not assessed: at most so many are listed per table, column and cause
+)
 UNKNOWN = Reason("patient_id", "patient_unknown", "p.patient_id is null")
 REJECTED = Reason("patient_id", "patient_rejected", "p.is_rejected")
 
@@ -142,7 +140,9 @@ def examine(
     """As `check`, but what is wrong with the extract is gathered in the report's `failures`, not raised."""
     prepare(con)
     con.execute("create schema if not exists raw; create schema if not exists run")
-    con.execute("create or replace table gate.counts (table_name varchar, number int, column_name varchar, cause varchar, rows bigint)")
+    con.execute(
+        "create or replace table gate.counts (table_name varchar, number int, column_name varchar, cause varchar, rows bigint)"
+    )
     report = ContractReport(None, max_rejected_share, min_rejected_rows, notes=list(extract.notes))
     items = items_of(None if known_items is None else sorted(known_items))
     days = Days(None, None, False)
@@ -210,8 +210,8 @@ def open_patients(
         reasons = reasons_of(table, cells, f"cast({day} + interval 1 year as date)", None)
         values = ", ".join(column(each.name) for each in table.columns)
         con.execute(
-            f"create or replace view raw.patients as select {values}, {day} as as_of, {violations_sql(reasons)} as violations, "
-            "row_hash from gate.typed_patients"
+            f"create or replace view raw.patients as select {values}, {day} as as_of, {violations_sql(reasons)} as violations "
+            "from gate.typed_patients"
         )
         con.execute(
             f"create or replace view gate.patients as select patient_id as row_id, patient_id, "
@@ -223,11 +223,15 @@ def open_patients(
             "create or replace table gate.patient_days as select patient_id, cast(as_of + interval 1 year as date) as last_day, "
             "violations <> [] as is_rejected from raw.patients where patient_id is not null"
         )
-        least, most = con.execute("select min(last_day), max(last_day) from gate.patient_days where not is_rejected").fetchall()[0]
+        least, most = con.execute(
+            "select min(last_day), max(last_day) from gate.patient_days where not is_rejected"
+        ).fetchall()[0]
     return Days(run_day, least, least is not None and least == most)
 
 
-def open_table(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, days: Days, report: ContractReport) -> None:
+def open_table(
+    con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, days: Days, report: ContractReport
+) -> None:
     """Makes raw.<table> and counts it.
 
     raw.<table> tells the violations of the row itself; rows of unknown and of quarantined patients, which nobody reads
@@ -242,8 +246,8 @@ def open_table(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, d
     values = ", ".join(f"t.{column(each.name)}" for each in table.columns)
     extra = ", case when t.route is null then t.c_route end as route_text" if table.name == "medications" else ""
     con.execute(
-        f"create or replace view raw.{table.name} as select {values}{extra}, {violations_sql(own)} as violations, "
-        f"t.row_hash from {joined if needs_join else f'gate.typed_{table.name} t'}"
+        f"create or replace view raw.{table.name} as select {values}{extra}, {violations_sql(own)} as violations "
+        f"from {joined if needs_join else f'gate.typed_{table.name} t'}"
     )
     con.execute(
         f"create or replace view gate.{table.name} as select t.{table.key} as row_id, t.patient_id, "
@@ -329,7 +333,9 @@ def judge(con: duckdb.DuckDBPyConnection, table: Table, report: ContractReport) 
                 f"{report.max_rejected_share:.3g} of the rows, or fewer than {report.min_rejected_rows}"
             )
         else:
-            failures.append(f"{table.name}: all {found.rows_read} rows are quarantined, {example}; allowed is at least one good row")
+            failures.append(
+                f"{table.name}: all {found.rows_read} rows are quarantined, {example}; allowed is at least one good row"
+            )
     return failures
 
 
@@ -357,8 +363,12 @@ def identity_cells(con: duckdb.DuckDBPyConnection, extract: Extract, table: Tabl
             f"from ({sql}) where {identity.condition([(f'c_{name}', kind)])} order by file_name, row_number limit 1"
         ).fetchall()
         for file, number, row_id in rows:
-            where = f"row {number} of {names.get(file, file)}" if row_id is None else f"the row {table.key} {shown(row_id)}"
-            failures.append(f"{table.name}: {name} in {where} holds {identity.KINDS[kind]}; direct identity must not be in an extract")
+            where = (
+                f"row {number} of {names.get(file, file)}" if row_id is None else f"the row {table.key} {shown(row_id)}"
+            )
+            failures.append(
+                f"{table.name}: {name} in {where} holds {identity.KINDS[kind]}; direct identity must not be in an extract"
+            )
     return failures
 
 
@@ -401,20 +411,31 @@ def check_duplicate_ids(con: duckdb.DuckDBPyConnection, table: str) -> int:
     Errors: ContractBroken where an id is there twice with different contents.
     """
     key = contract.load()[table].key
-    rows, ids = con.execute(f"select count(*), count(distinct {key}) from pulled.{table}").fetchall()[0]
+    rows, ids, good_before = con.execute(
+        f"select count(*), count(distinct {key}), count(*) filter (where violations = []) from pulled.{table}"
+    ).fetchall()[0]
     if rows == ids:
         return 0
     twice = con.execute(
-        f"select {key}, count(*) from pulled.{table} group by {key} having count(distinct row_hash) > 1 order by {key} limit 1"
+        f"""
+        select t.{key}, count(*)
+        from gate.typed_{table} as t
+        semi join (select {key}, patient_id from pulled.{table} qualify count(*) over (partition by {key}) > 1) as p
+            on t.{key} = p.{key} and t.patient_id = p.patient_id
+        group by t.{key}
+        having count(distinct t.row_hash) > 1
+        order by t.{key} limit 1
+        """
     ).fetchall()
     if twice:
         raise ContractBroken(
             f"{table}: {key} {shown(twice[0][0])} is there {twice[0][1]} times with different contents; allowed is once"
         )
-    good = "count(*) filter (where violations = [])"
-    before = con.execute(f"select {good} from pulled.{table}").fetchall()[0][0]
-    con.execute(f"create or replace table pulled.{table} as from pulled.{table} qualify row_number() over (partition by {key}) = 1")
-    return int(before - con.execute(f"select {good} from pulled.{table}").fetchall()[0][0])
+    con.execute(
+        f"create or replace table pulled.{table} as from pulled.{table} qualify row_number() over (partition by {key}) = 1"
+    )
+    good = con.execute(f"select count(*) filter (where violations = []) from pulled.{table}").fetchall()[0][0]
+    return int(good_before - good)
 
 
 def rejects(con: duckdb.DuckDBPyConnection, assessed_table: str) -> duckdb.DuckDBPyRelation:

@@ -30,7 +30,9 @@ BAD = {
     "number": "not_a_number",
     "integer": "not_an_integer",
 }
-WHOLE = frozenset("TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT HUGEINT UHUGEINT".split())
+WHOLE = frozenset(
+    ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT", "UHUGEINT"]
+)
 BINARY = frozenset({"FLOAT", "DOUBLE"})
 STAMPS = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 ZONED = "TIMESTAMP WITH TIME ZONE"
@@ -78,7 +80,11 @@ class Cell:
         """The cell with what the footers rule out taken off."""
         has_null = self.has_null and not (facts.nulls == 0 and (is_natural or facts.has_no_blank))
         has_bad, days = self.has_bad, self.days
-        if self.column.type in ("word", "open word") and facts.low == facts.high and facts.low in self.column.words.values():
+        if (
+            self.column.type in ("word", "open word")
+            and facts.low == facts.high
+            and facts.low in self.column.words.values()
+        ):
             has_bad = False
         if is_natural and self.column.type in ("date", "time"):
             days = facts.days
@@ -255,7 +261,9 @@ def same_parts(files: TableFiles) -> list[list[Part]]:
     return [list(group) for _, group in groupby(parts, key=signature)]
 
 
-def union_sql(table: Table, files: TableFiles | None, facts_of: FactsOf, places: bool = False) -> tuple[str, list[Cell]]:
+def union_sql(
+    table: Table, files: TableFiles | None, facts_of: FactsOf, places: bool = False
+) -> tuple[str, list[Cell]]:
     """The typed rows of all parts of a table, and for each column what can be wrong in some part."""
     if files is None:
         return empty_sql(table), []
@@ -291,7 +299,9 @@ def reasons_of(table: Table, cells: Sequence[Cell], last_day: str, least_last_da
             reasons.append(Reason(col.name, "date_out_of_range", range_sql(col, last_day)))
         if col.is_positive:
             reasons.append(Reason(col.name, "not_positive", f"{name} <= 0"))
-        reasons += [Reason(col.name, each.cause, each.broken_when) for each in table.cross_checks if each.column == col.name]
+        reasons += [
+            Reason(col.name, each.cause, each.broken_when) for each in table.cross_checks if each.column == col.name
+        ]
     return reasons
 
 

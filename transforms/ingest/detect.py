@@ -36,7 +36,9 @@ def detect(folder: Path, forced: str | None = None) -> str:
         raise UsageError(f"{folder}: looks like {' and like '.join(found)}; say which with --format")
     if not found:
         wanted = ", ".join(table.name for table in contract.load().values() if table.is_required)
-        raise UsageError(f"{folder}: no table of a known format; a native extract has {wanted}, each as {ENDINGS} or folder")
+        raise UsageError(
+            f"{folder}: no table of a known format; a native extract has {wanted}, each as {ENDINGS} or folder"
+        )
     if found[0] not in READABLE:
         raise UsageError(f"{folder}: the format {found[0]} cannot be read yet; it can: {', '.join(READABLE)}")
     return found[0]
@@ -47,9 +49,9 @@ def formats_of(folder: Path) -> list[str]:
     names = names_in(folder)
     hosp = names | (names_in(folder / "hosp") if (folder / "hosp").is_dir() else set())
     found = []
-    if names & set(contract.load()) - MIMIC_TABLES or (names & {"patients"} and not MIMIC_TABLES <= hosp):
+    if names & set(contract.load()) - MIMIC_TABLES or (names & {"patients"} and not hosp >= MIMIC_TABLES):
         found.append("native")
-    if "hosp" in names or MIMIC_TABLES <= names:
+    if "hosp" in names or names >= MIMIC_TABLES:
         found.append("mimiciv")
     if names & OMOP_TABLES:
         found.append("omop")

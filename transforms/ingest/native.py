@@ -164,7 +164,9 @@ def find(folder: Path) -> tuple[dict[str, Found], list[str]]:
             raise ContractBroken(f"{table}: the folder {entries[0].name}/ holds no part; allowed: {ENDINGS}")
         kinds = {kind_of(file.name) for file in files}
         if len(kinds) > 1:
-            raise ContractBroken(f"{table}: CSV and Parquet parts are mixed in {entries[0].name}/; allowed is one of them")
+            raise ContractBroken(
+                f"{table}: CSV and Parquet parts are mixed in {entries[0].name}/; allowed is one of them"
+            )
         for file in files:
             if not stat.S_ISREG(file.stat().st_mode):
                 raise ContractBroken(f"{relative(file, folder)}: is no regular file")
@@ -216,7 +218,9 @@ def read_manifest(folder: Path, tables: Iterable[str]) -> dict[str, Any]:
         rows, hashes = facts.get("rows"), facts.get("sha256")
         is_count = isinstance(rows, int) and not isinstance(rows, bool) and rows >= 0
         expect(rows is None or is_count, f"tables.{table}.rows", "a number of rows")
-        expect(hashes is None or isinstance(hashes, dict), f"tables.{table}.sha256", "an object of file names and hashes")
+        expect(
+            hashes is None or isinstance(hashes, dict), f"tables.{table}.sha256", "an object of file names and hashes"
+        )
         for file, value in (hashes or {}).items():
             is_hash = isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F]{64}", value) is not None
             expect(is_hash, f"tables.{table}.sha256 of {file}", "a SHA-256 of 64 hexadecimal digits")
@@ -433,7 +437,10 @@ def stage_csv(con: duckdb.DuckDBPyConnection, table: str, source: Path, name: st
     if not columns and len(header) == 1 and re.search("[;\t|]", header[0]):
         raise ContractBroken(f"{name}: the header is a single column; cells are separated by a comma")
     places = {spelling: f"c{place}" for place, spelling in enumerate(header)}
-    kept = ", ".join(f"gate.cell({places[spelling]}) as {column(key)}" for key, spelling in columns.items()) or "1 as nothing"
+    kept = (
+        ", ".join(f"gate.cell({places[spelling]}) as {column(key)}" for key, spelling in columns.items())
+        or "1 as nothing"
+    )
     spec = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
     rows = 0
     for longest in LONGEST_RECORD:
@@ -449,7 +456,7 @@ def stage_csv(con: duckdb.DuckDBPyConnection, table: str, source: Path, name: st
         except duckdb.Error as error:
             if "Maximum line size" not in str(error) or longest == LONGEST_RECORD[-1]:
                 raise csv_refusal(name, error, len(header)) from None
-    return Part(into, name, {key: key for key in columns}, {key: "VARCHAR" for key in columns}, {}, others, rows)
+    return Part(into, name, {key: key for key in columns}, dict.fromkeys(columns, "VARCHAR"), {}, others, rows)
 
 
 def parquet_part(con: duckdb.DuckDBPyConnection, table: str, path: Path, name: str) -> Part:
@@ -500,7 +507,9 @@ def stage(
     read = 0
     records = []
     tables = {}
-    settings = {"memory_limit": memory_limit, "temp_directory": str(work / "spill")} | ({"threads": threads} if threads else {})
+    settings = {"memory_limit": memory_limit, "temp_directory": str(work / "spill")} | (
+        {"threads": threads} if threads else {}
+    )
     with duckdb.connect(config=settings) as con:
         prepare(con)
         for table, each in found.items():
