@@ -244,7 +244,7 @@ def open_table(
     joined = f"gate.typed_{table.name} t left join gate.patient_days p on t.patient_id = p.patient_id"
     needs_join = any("p.last_day" in reason.condition for reason in own)
     values = ", ".join(f"t.{column(each.name)}" for each in table.columns)
-    extra = ", case when t.route is null then t.c_route end as route_text" if table.name == "medications" else ""
+    extra = ", case when t.route is null then gate.cell(t.r_route) end as route_text" if table.name == "medications" else ""
     con.execute(
         f"create or replace view raw.{table.name} as select {values}{extra}, {violations_sql(own)} as violations "
         f"from {joined if needs_join else f'gate.typed_{table.name} t'}"
@@ -267,22 +267,23 @@ def count(
     report: ContractReport,
 ) -> None:
     """Counts the rows of a table under their first violation, and searches them for direct identity, in one pass."""
-    searched = [(f"t.c_{name}", kind) for name, kind in identity.searched(table)]
+    searched = identity.searched(table)
+    hints = "".join(f", {identity.hint(f't.r_{name}', kind)}" for name, kind in searched)
     counted = con.execute(
-        f"select {first_violation_sql(reasons)} as number, count(*), bool_or({identity.condition(searched)}) "
-        f"from {joined} group by number order by number"
+        f"select {first_violation_sql(reasons)} as number, count(*){hints} from {joined} group by number order by number"
     ).fetchall()
     found = report.tables[table.name]
-    found.rows_read = sum(rows for _, rows, _ in counted)
-    broken = [(number, reasons[number - 1], rows) for number, rows, _ in counted if number]
+    found.rows_read = sum(row[1] for row in counted)
+    broken = [(row[0], reasons[row[0] - 1], row[1]) for row in counted if row[0]]
     found.rejected = {(reason.column, reason.cause): rows for _, reason, rows in broken}
     if broken:
         con.executemany(
             "insert into gate.counts values (?, ?, ?, ?, ?)",
             [[table.name, number, reason.column, reason.cause, rows] for number, reason, rows in broken],
         )
-    if any(has_identity for _, _, has_identity in counted):
-        report.failures += identity_cells(con, extract, table)
+    for place, (name, kind) in enumerate(searched, 2):
+        if any(row[place] for row in counted):
+            report.failures += identity_cells(con, extract, table, name, kind)
 
 
 def day_of(con: duckdb.DuckDBPyConnection, extract: Extract, as_of: date | None) -> date | None:
@@ -294,7 +295,7 @@ def day_of(con: duckdb.DuckDBPyConnection, extract: Extract, as_of: date | None)
         return as_of
     if extract.manifest.get("as_of"):
         return date.fromisoformat(extract.manifest["as_of"])
-    lacking = con.execute("select count(*) from gate.typed_patients where c_index_date is null").fetchall()[0][0]
+    lacking = con.execute("select count(*) from gate.typed_patients where r_index_date is null").fetchall()[0][0]
     if lacking:
         raise UsageError(
             f"no day D: {lacking} rows of patients have no index_date; give --as-of DATE, or as_of in extract.json"
@@ -350,26 +351,23 @@ def identity_names(table: Table, extract: Extract) -> list[str]:
     ]
 
 
-def identity_cells(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table) -> list[str]:
-    """The first row of each column of a table whose cells hold direct identity, and which kind."""
+def identity_cells(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, name: str, kind: str) -> list[str]:
+    """The first row whose cell in a column holds a kind of direct identity, as a failure; nothing where none does."""
+    if not con.execute(f"select bool_or(gate.has_{kind}(r_{name})) from gate.typed_{table.name}").fetchall()[0][0]:
+        return []
     files = extract.tables[table.name]
-    sql = union_sql(table, files, lambda parts: footer_facts(con, parts), places=True)[0]
     names = {str(part.file): part.name for part in files.parts}
-    key = f"c_{table.key}"
-    failures = []
-    for name, kind in identity.searched(table):
-        rows = con.execute(
-            f"select file_name, row_number, case when not {identity.condition([(key, each) for each in identity.KINDS])} then {key} end "
-            f"from ({sql}) where {identity.condition([(f'c_{name}', kind)])} order by file_name, row_number limit 1"
-        ).fetchall()
-        for file, number, row_id in rows:
-            where = (
-                f"row {number} of {names.get(file, file)}" if row_id is None else f"the row {table.key} {shown(row_id)}"
-            )
-            failures.append(
-                f"{table.name}: {name} in {where} holds {identity.KINDS[kind]}; direct identity must not be in an extract"
-            )
-    return failures
+    key = f"r_{table.key}"
+    is_identity = " or ".join(f"gate.has_{each}({key})" for each in identity.KINDS)
+    sql = union_sql(table, files, lambda parts: footer_facts(con, parts), places=True)[0]
+    file, number, row_id = con.execute(
+        f"select file_name, row_number, case when not ({is_identity}) then {key} end "
+        f"from ({sql}) where gate.has_{kind}(r_{name}) order by file_name, row_number limit 1"
+    ).fetchall()[0]
+    where = f"row {number} of {names.get(file, file)}" if row_id is None else f"the row {table.key} {shown(row_id)}"
+    return [
+        f"{table.name}: {name} in {where} holds {identity.KINDS[kind]}; direct identity must not be in an extract"
+    ]
 
 
 class blaming:  # noqa: N801 - reads as a word in a with statement

@@ -23,20 +23,9 @@ def identity_in_name(name: str) -> str | None:
     return next((meaning for pattern, meaning in name_patterns() if pattern.search(plain)), None)
 
 
-def condition(columns: Sequence[tuple[str, str]]) -> str:
-    """SQL that is true where one of the cells (SQL of the text, kind of identity) holds direct identity.
-
-    Texts are first asked, cheaply, whether they could; only those that could are searched.
-    """
-    by_text: dict[str, list[str]] = {}
-    for text, kind in columns:
-        by_text.setdefault(text, []).append(kind)
-    cases = []
-    for text, kinds in by_text.items():
-        search = " or ".join(f"gate.has_{kind}({text})" for kind in kinds)
-        needs_help = kinds != ["resident_id"]  # has_resident_id begins with a test of the length, which is cheaper
-        cases.append(f"case when gate.may_hold_identity({text}) then {search} else false end" if needs_help else search)
-    return " or ".join(cases) or "false"
+def hint(text: str, kind: str) -> str:
+    """SQL of an aggregate that is null or false where no cell of a column (SQL of its text) can hold a kind of identity."""
+    return f"max(strlen({text})) >= 18" if kind == "resident_id" else f"bool_or(gate.may_hold_identity({text}))"
 
 
 def searched(table: Table) -> list[tuple[str, str]]:

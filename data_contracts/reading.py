@@ -70,26 +70,18 @@ class Cell:
     """How one column of the contract is read from one set of files, and what cannot be wrong with it there."""
 
     column: Column
-    source: str  # SQL of the cell as it came, null where it is empty or blank
-    value: str  # SQL of the typed value, null where the cell does not read
+    raw: str  # SQL of the cell as it came, over the files' columns; readable further on as r_NAME
+    value: str  # SQL of the typed value, over r_NAME; null where the cell is empty, blank, or does not read
     has_null: bool = True
+    has_blank: bool = False  # whether a text without a visible sign is possible
     has_bad: bool = True  # whether a cell that does not read is possible
     days: tuple[date, date] | None = None  # all dates lie here
 
-    def with_facts(self, facts: Facts, is_natural: bool) -> "Cell":
-        """The cell with what the footers rule out taken off."""
-        has_null = self.has_null and not (facts.nulls == 0 and (is_natural or facts.has_no_blank))
-        has_bad, days = self.has_bad, self.days
-        if (
-            self.column.type in ("word", "open word")
-            and facts.low == facts.high
-            and facts.low in self.column.words.values()
-        ):
-            has_bad = False
-        if is_natural and self.column.type in ("date", "time"):
-            days = facts.days
-            has_bad = has_bad and days is None
-        return replace(self, has_null=has_null, has_bad=has_bad, days=days)
+    @property
+    def is_empty(self) -> str:
+        """SQL that is true where the cell is null or blank."""
+        kept = f"r_{self.column.name}"
+        return f"gate.is_empty({kept})" if self.has_blank else f"{kept} is null"
 
 
 @dataclass(frozen=True)
@@ -134,43 +126,41 @@ def word_sql(source: str, words: Mapping[str, str], is_code_system: bool) -> str
 
 def cell_of(col: Column, spelling: str, sql_type: str, is_staged: bool, facts: Facts) -> Cell:
     """How a column of the given Parquet type is read. Errors: ContractBroken where the type cannot hold the column."""
-    raw, kept = column(spelling), f"c_{col.name}"
+    raw, kept = column(spelling), f"r_{col.name}"
     if sql_type.startswith("ENUM"):
         raw, sql_type = f"cast({raw} as varchar)", "VARCHAR"
     if sql_type == '"NULL"':
         return absent_cell(col)
-    is_text, is_whole = sql_type == "VARCHAR", sql_type in WHOLE
+    if sql_type == "VARCHAR":
+        return text_cell(col, raw, has_blank=not (is_staged or facts.has_no_blank), facts=facts)
+    is_whole = sql_type in WHOLE
     is_number = is_whole or sql_type in BINARY or sql_type.startswith("DECIMAL")
-    if is_text:
-        source = raw if is_staged or facts.has_no_blank else f"gate.cell({raw})"
-        return Cell(col, source, value_of_text(col, kept), has_bad=col.type in BAD).with_facts(facts, False)
-    as_text = Cell(col, f"cast({raw} as varchar)", value_of_text(col, kept), has_bad=col.type in BAD)
+    has_null = facts.nulls != 0
     match col.type:
-        case "text" if is_whole:
-            return replace(as_text, has_null=facts.nulls != 0)
+        case "text" | "word" | "open word" | "boolean" | "date" | "time" if is_whole:
+            return replace(text_cell(col, f"cast({raw} as varchar)", False, Facts()), has_null=has_null)
         case "text" if is_number and col.name == "value":
-            return Cell(col, f"gate.as_text({raw})", kept, has_bad=False)
-        case "word" | "open word":
-            return as_text
+            return Cell(col, f"gate.as_text({raw})", kept, has_null, has_bad=False)
         case "boolean" if sql_type == "BOOLEAN":
-            return Cell(col, raw, kept, has_bad=False)
-        case "boolean" | "date" | "time" if is_whole:
-            return as_text
+            return Cell(col, raw, kept, has_null, has_bad=False)
         case "date" | "time" if sql_type == "DATE" or sql_type in STAMPS or sql_type == ZONED:
-            source = f"({raw} at time zone 'UTC')" if sql_type == ZONED else raw
+            local = f"({raw} at time zone 'UTC')" if sql_type == ZONED else raw
             target = SQL_TYPES[col.type]
-            natural = Cell(col, source, f"try_cast(gate.sane_day({kept}) as {target})").with_facts(facts, True)
-            return natural if natural.has_bad else replace(natural, value=f"cast({kept} as {target})")
+            if facts.days:
+                return Cell(col, local, f"cast({kept} as {target})", has_null, has_bad=False, days=facts.days)
+            return Cell(col, local, f"try_cast(gate.sane_day({kept}) as {target})", has_null)
         case "number" if is_number:
             if sql_type == "FLOAT":  # by its shortest text: 4.1 is not 4.099999904632568
-                return Cell(col, raw, f"gate.finite(cast(cast({kept} as varchar) as double))")
+                return Cell(col, raw, f"gate.finite(cast(cast({kept} as varchar) as double))", has_null)
             if sql_type == "DOUBLE":
-                return Cell(col, raw, f"gate.finite({kept})")
-            return Cell(col, raw, f"cast({kept} as double)", has_bad=False)
+                return Cell(col, raw, f"gate.finite({kept})", has_null)
+            return Cell(col, raw, f"cast({kept} as double)", has_null, has_bad=False)
         case "integer" if is_number:
-            return Cell(col, raw, f"gate.as_integer({kept})")
+            return Cell(col, raw, f"gate.as_integer({kept})", has_null)
     allowed = {
         "text": "text or whole numbers",
+        "word": "text",
+        "open word": "text",
         "boolean": "boolean or text",
         "date": "date, timestamp or text",
         "time": "date, timestamp or text",
@@ -178,19 +168,19 @@ def cell_of(col: Column, spelling: str, sql_type: str, is_staged: bool, facts: F
     raise ContractBroken(f"{col.table}.{col.name}: the column's type is {sql_type}; allowed: {allowed}")
 
 
-def value_of_text(col: Column, kept: str) -> str:
-    """SQL of the typed value of a text cell."""
-    match col.type:
-        case "text":
-            return kept
-        case "word" | "open word":
-            return word_sql(kept, col.words, col.name == "code_system")
-        case "boolean":
-            return f"cast({word_sql(kept, col.words, False)} as boolean)"
-        case "integer":
-            return f"gate.as_integer(gate.as_number({kept}))"
-        case _:
-            return f"gate.as_{col.type}({kept})"
+def text_cell(col: Column, raw: str, has_blank: bool, facts: Facts) -> Cell:
+    """How a column of text is read; where all cells are one and the same allowed word, none can be wrong."""
+    kept = f"r_{col.name}"
+    is_one_word = facts.low is not None and facts.low == facts.high and facts.low in col.words.values()
+    value = {
+        "text": f"gate.cell({kept})" if has_blank else kept,
+        "word": word_sql(kept, col.words, col.name == "code_system"),
+        "open word": word_sql(kept, col.words, False),
+        "boolean": f"cast({word_sql(kept, col.words, False)} as boolean)",
+        "integer": f"gate.as_integer(gate.as_number({kept}))",
+    }.get(col.type, f"gate.as_{col.type}({kept})")
+    has_bad = col.type in BAD and not is_one_word
+    return Cell(col, raw, value, facts.nulls != 0 or has_blank, has_blank, has_bad)
 
 
 def absent_cell(col: Column) -> Cell:
@@ -201,8 +191,7 @@ def absent_cell(col: Column) -> Cell:
 
 def partition_cell(col: Column, value: str | None) -> Cell:
     """A column whose value stands in the path."""
-    source = "cast(null as varchar)" if value is None else f"gate.cell({quoted(value)})"
-    return Cell(col, source, value_of_text(col, f"c_{col.name}"), has_bad=col.type in BAD)
+    return text_cell(col, "cast(null as varchar)" if value is None else quoted(value), True, Facts())
 
 
 def cells_of(table: Table, part: Part, is_staged: bool, facts: Mapping[str, Facts]) -> list[Cell]:
@@ -230,20 +219,19 @@ def signature(part: Part) -> tuple[object, ...]:
 
 
 def typed_sql(cells: Sequence[Cell], parts: Sequence[Part], places: bool = False) -> str:
-    """The rows of parts of one signature: every column typed under its name and as it came as c_NAME, and row_hash.
+    """The rows of parts of one signature: every column typed under its name and as it came as r_NAME, and row_hash.
 
     With `places` also file_name and row_number, from 1, of each row.
     """
     paths = ", ".join(quoted(str(part.file)) for part in parts)
-    sources = ", ".join(f"{cell.source} as c_{cell.column.name}" for cell in cells)
-    hashed = ", ".join(cell.source for cell in cells)
+    raws = ", ".join(f"{cell.raw} as r_{cell.column.name}" for cell in cells)
+    kept = ", ".join(f"r_{cell.column.name}" for cell in cells)
     values = ", ".join(f"{cell.value} as {column(cell.column.name)}" for cell in cells)
-    kept = "".join(f", c_{cell.column.name}" for cell in cells)
     outer = ", file_name, row_number" if places else ""
     inner = ", filename as file_name, file_row_number + 1 as row_number" if places else ""
     flags = ", filename = true, file_row_number = true" if places else ""
     return (
-        f"select {values}{kept}, row_hash{outer} from (select {sources}, hash({hashed}) as row_hash{inner} "
+        f"select {values}, {kept}, hash({kept}) as row_hash{outer} from (select {raws}{inner} "
         f"from read_parquet([{paths}], binary_as_string = true, hive_partitioning = false{flags}))"
     )
 
@@ -251,7 +239,7 @@ def typed_sql(cells: Sequence[Cell], parts: Sequence[Part], places: bool = False
 def empty_sql(table: Table) -> str:
     """No rows, with the columns of `typed_sql`."""
     values = ", ".join(f"cast(null as {SQL_TYPES[col.type]}) as {column(col.name)}" for col in table.columns)
-    kept = ", ".join(f"cast(null as varchar) as c_{col.name}" for col in table.columns)
+    kept = ", ".join(f"cast(null as varchar) as r_{col.name}" for col in table.columns)
     return f"select {values}, {kept}, cast(null as ubigint) as row_hash where false"
 
 
@@ -276,7 +264,11 @@ def union_sql(
             before = merged.get(cell.column.name, cell)
             days = (min(a[0], b[0]), max(a[1], b[1])) if (a := before.days) and (b := cell.days) else None
             merged[cell.column.name] = replace(
-                cell, has_null=cell.has_null or before.has_null, has_bad=cell.has_bad or before.has_bad, days=days
+                cell,
+                has_null=cell.has_null or before.has_null,
+                has_blank=cell.has_blank or before.has_blank,
+                has_bad=cell.has_bad or before.has_bad,
+                days=days,
             )
     return " union all ".join(selects), list(merged.values())
 
@@ -289,12 +281,12 @@ def reasons_of(table: Table, cells: Sequence[Cell], last_day: str, least_last_da
     reasons = []
     for cell in cells:
         col = cell.column
-        name, kept = column(col.name), f"c_{col.name}"
+        name = column(col.name)
         if not col.is_nullable and cell.has_null:
-            reasons.append(Reason(col.name, "null", f"{kept} is null"))
-        if cell.has_bad and col.type in BAD and col.type != "open word":
+            reasons.append(Reason(col.name, "null", cell.is_empty))
+        if cell.has_bad and col.type in BAD:
             cause = "item_unknown" if col.word_list == "review_items" else BAD[col.type]
-            reasons.append(Reason(col.name, cause, f"{name} is null and {kept} is not null"))
+            reasons.append(Reason(col.name, cause, f"{name} is null and not ({cell.is_empty})"))
         if col.is_dated and not is_within(cell, least_last_day):
             reasons.append(Reason(col.name, "date_out_of_range", range_sql(col, last_day)))
         if col.is_positive:

@@ -33,7 +33,7 @@ class Habit(NamedTuple):
 
 
 HABITS = {
-    "sle": Habit(0.0, 0.9, 37, 12, 52, 25),
+    "sle": Habit(0.0, 0.9, 37, 12, 49, 25),
     "rheum": Habit(0.16, 0.72, 52, 14, 95, 90),
     "nephro": Habit(0.15, 0.46, 50, 15, 90, 90),
     "haem": Habit(0.09, 0.5, 46, 17, 80, 100),
@@ -135,7 +135,7 @@ def lupus_activity(refractory: Bools, worked_up: Bools, months: int, rng: np.ran
     n = len(refractory)
     fade = np.exp(-1 / np.where(refractory, 5.0, 2.2))
     flares = (rng.random((n, months)) < np.where(refractory, 0.11, 0.055)[:, None]) * rng.gamma(4, 1.9, (n, months))
-    late = worked_up & (rng.random(n) < 0.75)  # who is worked up has mostly just flared
+    late = worked_up & (rng.random(n) < 0.85)  # who is worked up has mostly just flared
     flares[late, months - 1 - rng.integers(1, 4, n)[late]] += rng.gamma(6, 1.6, n)[late]
     base = np.where(refractory, rng.gamma(3, 1.1, n), rng.gamma(2, 0.8, n))
     activity = np.empty((n, months))
@@ -146,8 +146,13 @@ def lupus_activity(refractory: Bools, worked_up: Bools, months: int, rng: np.ran
     return np.minimum(activity, 40)
 
 
-def glucocorticoid_course(activity: Floats, seen: Bools, refractory: Bools, rng: np.random.Generator) -> tuple[Floats, Bools]:
-    """Daily prednisone in mg by patient and visit, and the visits at which it was raised: up with a flare, then a taper."""
+def glucocorticoid_course(
+    activity: Floats, seen: Bools, refractory: Bools, held: Bools, rng: np.random.Generator
+) -> tuple[Floats, Bools]:
+    """Daily prednisone in mg by patient and visit, and the visits at which it was raised: up with a flare, then a taper.
+
+    `held`: patients whose dose is left alone at the last two visits, because a trial wants it stable.
+    """
     n, visits = activity.shape
     lowest = np.where(refractory, rng.choice([5, 7.5, 10], n), rng.choice([0, 2.5, 5, 5], n))
     high = rng.choice([0, 10], n)
@@ -160,7 +165,9 @@ def glucocorticoid_course(activity: Floats, seen: Bools, refractory: Bools, rng:
         step = np.select([now > 30, now > 15, now > 5], [10, 5, 2.5], 1.25)
         waits = (rng.random(n) < 0.3) | ((level > 8) & (now <= 20))
         down = np.where(waits, now, np.maximum(lowest, now - step))
-        now = np.where(here, np.where(up, wanted, down), now)
+        free = here & ~(held & begun & (k >= visits - 2))
+        up = up & free
+        now = np.where(free, np.where(up, wanted, down), now)
         now = np.where(now < 2.5, 0, np.round(now / 2.5) * 2.5)
         before, begun = np.where(here, level, before), begun | here
         dose[:, k], raised[:, k] = now, up
@@ -176,7 +183,7 @@ def make_visits(patients: Patients, history_days: int, rng: np.random.Generator)
     lost = sle & ~patients.worked_up & (rng.random(n) < 0.12)
     since = np.where(lost, rng.uniform(120, 1200, n), since)
     since = np.where(patients.worked_up, rng.uniform(1, 24, n), since)
-    known_for = np.where(sle, 90 + rng.exponential(1900, n), 20 + rng.exponential(620, n))
+    known_for = np.where(sle, 90 + rng.exponential(1900, n), 20 + rng.exponential(680, n))
     reach = np.minimum(known_for, history_days)
     since = np.minimum(since, reach * rng.random(n))
     gaps = rng.gamma(5, between[:, None] / 5, (n, MOST_VISITS - 1))
@@ -189,8 +196,10 @@ def make_visits(patients: Patients, history_days: int, rng: np.random.Generator)
         monthly = lupus_activity(patients.refractory[sle], patients.worked_up[sle], months, rng)
         month = np.clip(months - 1 - (ago[sle] / MONTH_DAYS).astype(np.int64), 0, months - 1)
         activity[sle] = np.take_along_axis(monthly, month, axis=1) * rng.lognormal(0, 0.08, month.shape)
-        dose[sle], raised = glucocorticoid_course(activity[sle], seen[sle], patients.refractory[sle], rng)
+        held = patients.worked_up & (rng.random(n) < 0.7)
+        dose[sle], raised = glucocorticoid_course(activity[sle], seen[sle], patients.refractory[sle], held[sle], rng)
         switched = seen[sle] & np.where(raised, rng.random(raised.shape) < 0.3, rng.random(raised.shape) < 0.02)
+        switched[:, -3:] &= ~held[sle, None]
         line[sle] = np.minimum(np.cumsum(switched, axis=1), 3)
         flare[sle] = raised & (activity[sle] > 13) & (rng.random(raised.shape) < 0.7)
     count = seen.sum(axis=1)

@@ -30,7 +30,14 @@ from transforms.errors import UsageError
 LARGE = 5_000
 BLOCK_LABS = 1_000_000
 IN_PARTS = ("diagnoses", "medications", "labs", "observations")
-SHIPPED: dict[str, Any] = {"patients": 110, "seed": 20260301, "csv": True, "sle_share": 0.4, "history_years": 1.25}
+SHIPPED: dict[str, Any] = {
+    "patients": 110,
+    "seed": 20260301,
+    "csv": True,
+    "sle_share": 0.4,
+    "history_years": 1.25,
+    "worked_up_share": 0.5,
+}
 
 
 def make_sample(
@@ -65,7 +72,9 @@ def make_sample(
     counters = dict.fromkeys(TABLES, 0)
     suffix = "csv" if csv else "parquet"
     for number, start in enumerate(starts):
-        block = make_block([seed, number], start + 1, min(size, others - start), share, as_of, history_years, worked_up_share)
+        block = make_block(
+            [seed, number], start + 1, min(size, others - start), share, as_of, history_years, worked_up_share
+        )
         for table, rows in block:
             rng = np.random.default_rng([seed, number, 100 + list(TABLES).index(table)])
             ready = finished(table, with_ids(table, rows, counters), csv=csv, is_first=number == 0, rng=rng)
@@ -90,7 +99,13 @@ def make_sample(
 
 
 def make_block(
-    seed: list[int], first_number: int, n: int, sle_share: float, as_of: date, history_years: float, worked_up_share: float
+    seed: list[int],
+    first_number: int,
+    n: int,
+    sle_share: float,
+    as_of: date,
+    history_years: float,
+    worked_up_share: float,
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """The tables of `n` patients one after the other, clean and without row ids; each from its own stream of chance."""
     streams = [np.random.default_rng([*seed, stream]) for stream in range(12)]
@@ -143,7 +158,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--csv", action="store_true")
     parser.add_argument("--sle-share", type=float)
-    parser.add_argument("--shipped", action="store_true", help="write the extract that the project ships, into an empty folder")
+    parser.add_argument(
+        "--shipped", action="store_true", help="write the extract that the project ships, into an empty folder"
+    )
     asked = parser.parse_args()
     into = asked.into or Path(__file__).parent / "native"
     if asked.shipped:

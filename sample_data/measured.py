@@ -144,7 +144,9 @@ def true_values(patients: Patients, draws: Draws, rng: np.random.Generator) -> d
     }
 
 
-def sledai_totals(patients: Patients, draws: Draws, values: dict[str, Floats], casts: Ints, rng: np.random.Generator) -> Floats:
+def sledai_totals(
+    patients: Patients, draws: Draws, values: dict[str, Floats], casts: Ints, rng: np.random.Generator
+) -> Floats:
     """The total a physician would have written down at each draw: measured descriptors and what joints and skin show."""
     p, a = draws.patient, draws.activity
     joints, skin = patients.joints[p] & (a > 7), patients.skin[p] & (a > 6)
@@ -206,16 +208,21 @@ def word_outcomes(patients: Patients, draws: Draws, rng: np.random.Generator) ->
     }
 
 
-def drawn_panels(table: str, patients: Patients, visits: Visits, draws: Draws, rng: np.random.Generator) -> list[tuple[str, Ints]]:
+def drawn_panels(
+    table: str, patients: Patients, visits: Visits, draws: Draws, rng: np.random.Generator
+) -> list[tuple[str, Ints]]:
     """For each analyte of the table the draws at which it was measured, by vocab/panels.csv."""
     p = draws.patient
     cohort = patients.cohort[p]
     ready = (patients.worked_up[p] & visits.last[draws.visit]) & ~draws.ward
+    is_new = is_cohort(patients, "sle")[p] & visits.first[draws.visit] & ~draws.ward & ~ready
     may_conceive = patients.female[p] & (patients.age_days[p] < 54 * 365)
     due = []
     for panel in vocabulary("panels").filter(pl.col("table") == table).iter_rows(named=True):
         share = np.array([panel[name] for name in COHORTS])[cohort]
         share = np.where(ready, panel["work_up"], np.where(draws.ward, panel["on_ward"], share))
+        if panel["new_lupus"]:
+            share = np.where(is_new, panel["new_lupus"], share)
         if panel["panel"].startswith("pregnancy"):
             share = share * may_conceive
         taken = rng.random(len(p)) < share
@@ -238,12 +245,16 @@ def printed(number: pl.Expr, decimals: pl.Expr) -> pl.Expr:
     )
 
 
-def measure(table: str, patients: Patients, visits: Visits, found: Findings, as_of_day: int, rng: np.random.Generator) -> pl.DataFrame:
+def measure(
+    table: str, patients: Patients, visits: Visits, found: Findings, as_of_day: int, rng: np.random.Generator
+) -> pl.DataFrame:
     """One row per result of `labs` or `observations` of a block, oldest first, without ids; `as_of_day` counts from 1970."""
     draws = found.draws
     number_of, rows = measurement_rows(table)
     style = patients.style[draws.patient]
-    style = np.where(rng.random(len(style)) < 0.05, rng.integers(0, len(STYLES), len(style)), style)  # from another hospital
+    style = np.where(
+        rng.random(len(style)) < 0.05, rng.integers(0, len(STYLES), len(style)), style
+    )  # from another hospital
     pool, places = words()
     variant = rng.integers(0, 8, len(patients.cohort))[draws.patient]
     minute = rng.integers(400, 590, len(style))
@@ -324,7 +335,9 @@ def as_reported(made: pl.DataFrame) -> pl.DataFrame:
             .when(shown > pl.col("most"))
             .then(">" + pl.col("most").cast(pl.String).str.strip_suffix(".0"))
             .otherwise(printed(shown, pl.col("decimals"))),
-            test_name=pl.when(chinese & luck.is_between(0.02, 0.028)).then(pl.col("test_name") + "(复查)").otherwise("test_name"),
+            test_name=pl.when(chinese & luck.is_between(0.02, 0.028))
+            .then(pl.col("test_name") + "(复查)")
+            .otherwise("test_name"),
             status=pl.when(luck < 0.9)
             .then(pl.lit("final"))
             .when(luck < 0.983)
@@ -335,7 +348,8 @@ def as_reported(made: pl.DataFrame) -> pl.DataFrame:
             .then(pl.lit("corrected"))
             .otherwise(pl.lit("preliminary")),
             time=pl.from_epoch(
-                (pl.col("day") * 1440 + pl.when(chance.is_between(0.5, 0.53)).then(0).otherwise("minute")) * 60_000, "ms"
+                (pl.col("day") * 1440 + pl.when(chance.is_between(0.5, 0.53)).then(0).otherwise("minute")) * 60_000,
+                "ms",
             ),
         )
         .with_columns(
@@ -353,4 +367,6 @@ def as_reported(made: pl.DataFrame) -> pl.DataFrame:
 def as_observations(made: pl.DataFrame) -> pl.DataFrame:
     """The columns of `observations` beyond those of `labs`: oxygen is known for oximetry alone."""
     gasping = (pl.col("number") < 93) & (pl.col("chance") < 0.6)
-    return made.rename({"time": "observed_at"}).with_columns(on_oxygen=pl.when(pl.col("analyte") == "spo2").then(gasping))
+    return made.rename({"time": "observed_at"}).with_columns(
+        on_oxygen=pl.when(pl.col("analyte") == "spo2").then(gasping)
+    )

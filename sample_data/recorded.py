@@ -9,7 +9,22 @@ from sample_data.courses import Bools, Floats, Ints, Patients, Visits, is_cohort
 from sample_data.vocabulary import CODINGS, COHORTS, DAY_COLUMN, TABLES, vocabulary
 
 SEX_WORDS = {True: ("female", "female", "female", "女", "F"), False: ("male", "male", "male", "男", "M")}
-REVIEWED = ("I01", "I10", "E01", "E03", "E04", "E05", "E20", "S09", "S15", "C-joint", "C-ln-3-4", "C-acle", "E16b", "I04")
+REVIEWED = (
+    "I01",
+    "I10",
+    "E01",
+    "E03",
+    "E04",
+    "E05",
+    "E20",
+    "S09",
+    "S15",
+    "C-joint",
+    "C-ln-3-4",
+    "C-acle",
+    "E16b",
+    "I04",
+)
 NOTES = ("查阅病历", "read in discharge letter", "门诊随访记录", "asked the ward physician", None)
 REASONS = {
     "declined": ("does not want an inpatient stay", "家属不同意"),
@@ -139,7 +154,9 @@ def diagnose(patients: Patients, visits: Visits, as_of_day: int, rng: np.random.
         .when(luck > 0.988)
         .then(pl.lit("refuted"))
         .otherwise("status"),
-        end_date=pl.when((pl.col("status") == "resolved") & (luck > 0.5)).then(pl.col("recorded_date") + pl.duration(days=14)),
+        end_date=pl.when((pl.col("status") == "resolved") & (luck > 0.5)).then(
+            pl.col("recorded_date") + pl.duration(days=14)
+        ),
     )
     return columns_of("diagnoses", rows.sort("patient", "recorded_date", maintain_order=True))
 
@@ -162,7 +179,9 @@ def vaccinate(patients: Patients, visits: Visits, as_of_day: int, rng: np.random
     frames = []
     for plan in vocabulary("vaccines").iter_rows(named=True):
         patient = np.flatnonzero(rng.random(len(patients.cohort)) < plan["share"])
-        ago = np.where(rng.random(len(patient)) < 0.3, rng.integers(0, 90, len(patient)), rng.integers(90, 1100, len(patient)))
+        ago = np.where(
+            rng.random(len(patient)) < 0.3, rng.integers(0, 90, len(patient)), rng.integers(90, 1100, len(patient))
+        )
         frames.append(dated("immunizations", plan, patients, patient, as_dates(as_of_day, ago), rng))
     return pl.concat(frames).sort("patient_id", "given_date", maintain_order=True)
 
@@ -172,7 +191,9 @@ def dated(
 ) -> pl.DataFrame:
     """Rows of procedures or immunizations: what the vocabulary says, on these days, a few of them never done."""
     luck = pl.Series(rng.random(len(patient)))
-    rows = pl.DataFrame({"patient_id": patients.patient_id.gather(patient), "luck": luck, DAY_COLUMN[table]: day}).with_columns(
+    rows = pl.DataFrame(
+        {"patient_id": patients.patient_id.gather(patient), "luck": luck, DAY_COLUMN[table]: day}
+    ).with_columns(
         code_system=pl.lit(plan["code_system"]),
         code=pl.lit(plan["code"]),
         display=pl.lit(plan["display"]),
@@ -216,7 +237,10 @@ def dispose(patients: Patients, visits: Visits, as_of_day: int, rng: np.random.G
     ago = rng.integers(0, 60, n)
     frames = []
     for words, days in ((pl.Series(["contacted"] * n, dtype=pl.String), ago + rng.integers(1, 30, n)), (later, ago)):
-        reason = [REASONS[word][int(k)] if word in REASONS else None for word, k in zip(words, rng.integers(0, 2, n), strict=True)]
+        reason = [
+            REASONS[word][int(k)] if word in REASONS else None
+            for word, k in zip(words, rng.integers(0, 2, n), strict=True)
+        ]
         frames.append(
             pl.DataFrame(
                 {

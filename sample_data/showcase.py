@@ -19,7 +19,10 @@ from sample_data.vocabulary import DAY_COLUMN, ID_COLUMN, ID_LETTER, STYLES, TAB
 
 Row = dict[str, Any]
 FLAGS = {"true": True, "false": False}
-WORDS_OF = {"not_detected": {"zh": "未检出", "loinc": "Not detected", "en": "未检出"}, "negative": {"zh": "阴性", "en": "阴性"}}
+WORDS_OF = {
+    "not_detected": {"zh": "未检出", "loinc": "Not detected", "en": "未检出"},
+    "negative": {"zh": "阴性", "en": "阴性"},
+}
 
 
 def showcase() -> list[Row]:
@@ -34,11 +37,11 @@ def years_before(day: date, years: int) -> date:
 
 
 def birth(born: str, as_of: date) -> Row:
-    """Birth columns from `34y` (34 years and 120 days old), `18y-50d` (18 in 50 days) or `year-71` (the year alone)."""
+    """Birth columns from `34y` (34 years and some months old), `18y-50d` (18 in 50 days) or `year-71` (the year alone)."""
     if born.startswith("year-"):
         return {"birth_year": as_of.year - int(born.removeprefix("year-"))}
     years, _, missing = born.removesuffix("d").partition("y-" if "-" in born else "y")
-    return {"birth_date": years_before(as_of, int(years)) + timedelta(days=int(missing or -120))}
+    return {"birth_date": years_before(as_of, int(years)) + timedelta(days=int(missing or -10 - int(years) * 37 % 330))}
 
 
 @dataclass
@@ -70,7 +73,10 @@ class Chart:
         if form["decimals"] is not None and value.replace(".", "", 1).isdigit():
             value = f"{float(value) * form['factor']:.{form['decimals']}f}"
         value = WORDS_OF.get(value, {}).get(style, value.replace("_", " "))
-        limits = {side: form[f"{side}_male"] if male and form[f"{side}_male"] else form[side] for side in ("ref_low", "ref_high")}
+        limits = {
+            side: form[f"{side}_male"] if male and form[f"{side}_male"] else form[side]
+            for side in ("ref_low", "ref_high")
+        }
         when = datetime.combine(self.day(ago), time(8, 10))
         row = {name: form[name] for name in ("code_system", "code", "test_name", "unit")} | limits
         self.put(table, analyte, row | {at: when, "value": value, "status": "final"} | more)
@@ -163,6 +169,8 @@ def showcase_tables(as_of: date, limit: int) -> dict[str, pl.DataFrame]:
                 ids = {ID_COLUMN[table]: f"{person['patient_id']}-{ID_LETTER[table]}{number:02d}"}
                 rows[table].append(row | ids | {"patient_id": person["patient_id"]})
     return {
-        table: pl.DataFrame([{name: row.get(name) for name in schema} for row in rows[table]], schema=schema, orient="row")
+        table: pl.DataFrame(
+            [{name: row.get(name) for name in schema} for row in rows[table]], schema=schema, orient="row"
+        )
         for table, schema in TABLES.items()
     }

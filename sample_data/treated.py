@@ -64,7 +64,9 @@ class Prescriptions:
             days, dose, often = supply_days.astype(float), np.full(n, np.nan), np.full(n, np.nan)
         states = status if isinstance(status, np.ndarray) else np.full(n, status, dtype=object)
         self.frames.append(
-            brand.select("code_system", "code", "drug_name", "route", "dose_unit", "strength_value", "strength_unit").with_columns(
+            brand.select(
+                "code_system", "code", "drug_name", "route", "dose_unit", "strength_value", "strength_unit"
+            ).with_columns(
                 patient=pl.Series(patient),
                 dose_value=pl.Series(dose).round(4),
                 doses_per_day=pl.Series(often),
@@ -136,16 +138,24 @@ def glucocorticoids(given: Prescriptions, visits: Visits) -> None:
     alternate = (dose == 5) & (rng.random(n) < 0.08)
     for drug, factor, who in (("prednisone", 1.0, ~is_mp), ("methylprednisolone", 0.8, is_mp)):
         each = np.where(alternate, 2, 1)[who] * dose[who] * factor
-        given.add(drug, patient[who], start[who], end[who], each, np.where(alternate[who], 0.5, 1.0), status=status[who])
-        ahead = who & (dose >= 20) & ~is_last & (start - ends > 24) & (rng.random(n) < 0.5)  # the taper, written in advance
+        given.add(
+            drug, patient[who], start[who], end[who], each, np.where(alternate[who], 0.5, 1.0), status=status[who]
+        )
+        ahead = (
+            who & (dose >= 20) & ~is_last & (start - ends > 24) & (rng.random(n) < 0.5)
+        )  # the taper, written in advance
         mid = start - (start - ends) // 2
-        given.add(drug, patient[ahead], mid[ahead], (ends - 3)[ahead], (dose - 5)[ahead] * factor, 1.0, status="completed")
+        given.add(
+            drug, patient[ahead], mid[ahead], (ends - 3)[ahead], (dose - 5)[ahead] * factor, 1.0, status="completed"
+        )
         collects = given.product[visits.patient] < 0.55
         counter = np.flatnonzero(lupus & (visits.dose_mg > 0) & collects & (rng.random(len(lupus)) < 0.8))
         counter = counter[(given.patients.coding[visits.patient[counter]] % 2 == 1) == (factor != 1)]
         days = rng.choice([28, 28, 30, 14], len(counter))
         at, mg = visits.days_ago[counter], visits.dose_mg[counter] * factor
-        given.add(drug, visits.patient[counter], at, np.full(len(at), FOREVER), mg, 1.0, kind="dispense", supply_days=days)
+        given.add(
+            drug, visits.patient[counter], at, np.full(len(at), FOREVER), mg, 1.0, kind="dispense", supply_days=days
+        )
     flares = np.flatnonzero(visits.flare & (visits.activity > 15))
     flares = flares[rng.random(len(flares)) < 0.5]
     pulse = rng.choice([250.0, 500.0, 500.0, 40.0, 80.0], len(flares))
@@ -183,7 +193,10 @@ def immunosuppressants(given: Prescriptions, visits: Visits) -> None:
         weight = options["weight"].to_numpy()
         level = rng.choice(options.height, n, p=weight / weight.sum())
         pick = level[patient]
-        mg, often = options["dose_mg"].to_numpy()[pick], options["doses_per_day"].fill_null(1.0).to_numpy().astype(float)[pick]
+        mg, often = (
+            options["dose_mg"].to_numpy()[pick],
+            options["doses_per_day"].fill_null(1.0).to_numpy().astype(float)[pick],
+        )
         if drug == "cyclophosphamide_iv":
             for month in range(6):
                 at = start - 28 * month - rng.integers(0, 3, len(start))
@@ -203,7 +216,16 @@ def immunosuppressants(given: Prescriptions, visits: Visits) -> None:
     mg = options["dose_mg"].to_numpy()[pick]
     patient, start = visits.patient[takes], visits.days_ago[takes]
     given.add("hydroxychloroquine", patient, start, np.full(len(start), FOREVER), mg, 2.0, status="active")
-    dispensed(given, visits, "hydroxychloroquine", patient, start, np.zeros(len(start), np.int64), mg, np.full(len(start), 2.0))
+    dispensed(
+        given,
+        visits,
+        "hydroxychloroquine",
+        patient,
+        start,
+        np.zeros(len(start), np.int64),
+        mg,
+        np.full(len(start), 2.0),
+    )
 
 
 def dispensed(
@@ -221,7 +243,9 @@ def dispensed(
     at, days = visits.days_ago[counter], given.rng.choice([28, 30, 30], len(counter))
     who = p[counter]
     open_end = np.full(len(at), FOREVER)
-    given.add(drug, who, at, open_end, span[0, who], span[1, who], kind="dispense", supply_days=days, status="completed")
+    given.add(
+        drug, who, at, open_end, span[0, who], span[1, who], kind="dispense", supply_days=days, status="completed"
+    )
 
 
 def biologics(given: Prescriptions, visits: Visits) -> None:
@@ -252,7 +276,17 @@ def biologics(given: Prescriptions, visits: Visits) -> None:
         who, when = np.broadcast_to(patient[:, None], at.shape)[now], at[now]
         supply = np.full(len(who), 28) if kind == "dispense" else None
         until = np.full(len(who), FOREVER) if kind == "dispense" else when
-        given.add(drug, who, when, until, mg, 1 / 7 if supply is not None else None, kind=kind, status=status, supply_days=supply)
+        given.add(
+            drug,
+            who,
+            when,
+            until,
+            mg,
+            1 / 7 if supply is not None else None,
+            kind=kind,
+            status=status,
+            supply_days=supply,
+        )
 
 
 def everything_else(given: Prescriptions, visits: Visits) -> None:
@@ -296,5 +330,13 @@ def everything_else(given: Prescriptions, visits: Visits) -> None:
         kind = ["order", "order", "statement", None][int(rng.integers(4))] if days is None else "order"
         wanted = plan["as_needed"]
         given.add(
-            plan["drug"], patient, start, end, plan["dose_mg"], plan["doses_per_day"], kind=kind, status=status, as_needed=wanted
+            plan["drug"],
+            patient,
+            start,
+            end,
+            plan["dose_mg"],
+            plan["doses_per_day"],
+            kind=kind,
+            status=status,
+            as_needed=wanted,
         )

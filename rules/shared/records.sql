@@ -41,13 +41,14 @@ seen as (
 ),
 
 doubtful as (
-    select q.patient_id, list(cite(q.source_table, q.row_id, q.event_date)) as evidence
+    select q.patient_id, list(cite(q.source_table, q.row_id, q.first_date)) as evidence
     from norm.quarantined as q
     inner join norm.patients as p on q.patient_id = p.patient_id
     where
         q.source_table = closed_table
         and not (q.is_readable and not list_has_any(q.sets, all_sets))
-        and not (span is not null and q.event_date is not null and not within(q.event_date, p.as_of, span))
+        and not coalesce(q.known_date > p.as_of, false)
+        and not coalesce(span is not null and (q.first_date > p.as_of or q.last_date < window_start(p.as_of, span)), false)
     group by q.patient_id
 )
 
@@ -65,9 +66,10 @@ from norm.patients as p
 left join seen as s on p.patient_id = s.patient_id
 left join doubtful as d on p.patient_id = d.patient_id;
 
--- The same for an item that is closed on medications: classes of drugs; span null: ever; any_route: rows of local routes count too.
+-- The same for an item that is closed on medications: classes of drugs; span null: ever; routes that the item counts: any, systemic, or
+-- intravenous (stated, or none stated and not a local form).
 -- An open row that only the limit for open rows ended, not long ago and with no later row of its ingredient, forbids reading absence.
-create or replace macro no_medication(classes, span, any_route) as table
+create or replace macro no_medication(classes, span, routes) as table
 with seen as (
     select patient_id, bool_or(code_system = 'known') as is_observed
     from norm.observed
@@ -76,13 +78,14 @@ with seen as (
 ),
 
 doubtful as (
-    select q.patient_id, list(cite(q.source_table, q.row_id, q.event_date)) as evidence
+    select q.patient_id, list(cite(q.source_table, q.row_id, q.first_date)) as evidence
     from norm.quarantined as q
     inner join norm.patients as p on q.patient_id = p.patient_id
     where
         q.source_table = 'medications'
         and not (q.is_readable and not list_has_any(q.sets, classes))
-        and not (span is not null and q.event_date is not null and not within(q.event_date, p.as_of, span))
+        and not coalesce(q.known_date > p.as_of, false)
+        and not coalesce(span is not null and (q.first_date > p.as_of or q.last_date < window_start(p.as_of, span)), false)
     group by q.patient_id
 ),
 
@@ -91,7 +94,11 @@ run_out as (
     from norm.medications as m
     where
         list_contains(classes, m."class")
-        and (any_route or m.route_group <> 'local')
+        and case routes
+            when 'any' then true
+            when 'systemic' then m.route_group <> 'local'
+            else m.route = 'iv' or (m.route is null and m.route_group <> 'local')
+        end
         and m.is_open
         and m.last_date < m.as_of
         and m.last_date >= m.as_of - case when m.is_short_course then 90 else 730 end

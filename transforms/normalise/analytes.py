@@ -83,7 +83,7 @@ def reported_names(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     names = dict(con.sql("select name, analyte from map.analyte_names").fetchall())
     texts = con.sql(
         "select distinct test_name from pulled.labs where code_system = 'LOCAL' and test_name is not null"
-        " union select distinct code from pulled.observations where code_system = 'LOCAL'"
+        " union select distinct code from pulled.observations where code_system = 'LOCAL' and code is not null"
     ).fetchall()
     rows = [(text, names[name_key(text)]) for (text,) in texts if name_key(text) in names]
     return pl.DataFrame(rows, schema={"reported": pl.String, "analyte": pl.String}, orient="row")

@@ -20,41 +20,62 @@ from map.codes as c
 inner join (values ('diagnoses'), ('procedures'), ('immunizations')) as t (source_table)
     on c."table" = t.source_table or (c."table" = 'both' and t.source_table <> 'immunizations');
 
--- One row per quarantined row of an assessed patient: the date that the rules would read, where it can be read and is not itself what was
--- refused; whether its code or name can be read, and the concepts or drug classes it carries.
+-- One row per quarantined row of an assessed patient: the days that the rules would read, where they can be read and are not themselves
+-- what was refused; whether its code or name can be read, and the concepts or drug classes it carries.
 create or replace table norm.quarantined as
 with refused as (
-    select 'diagnoses' as source_table, diagnosis_id as row_id, patient_id, violations, code_system, code, display,
-        case
-            when onset_date is not null or violated(violations, 'onset_date') then 'onset_date' else 'recorded_date'
-        end as date_column,
-        coalesce(onset_date, recorded_date) as event_date
-    from pulled.diagnoses where violations <> []
+    select
+        'diagnoses' as source_table, diagnosis_id as row_id, patient_id, violations, code_system, code, display,
+        case when onset_date is not null or violated(violations, 'onset_date') then 'onset_date' else 'recorded_date' end as date_column,
+        coalesce(onset_date, recorded_date) as event_date,
+        case when not violated(violations, 'recorded_date') then recorded_date end as known_date
+    from pulled.diagnoses
+    where violations <> []
     union all
-    select 'procedures', procedure_id, patient_id, violations, code_system, code, display, 'performed_date', performed_date
-    from pulled.procedures where violations <> []
+    select
+        'procedures', procedure_id, patient_id, violations, code_system, code, display, 'performed_date', performed_date,
+        case when not violated(violations, 'performed_date') then performed_date end
+    from pulled.procedures
+    where violations <> []
     union all
-    select 'immunizations', immunization_id, patient_id, violations, code_system, code, display, 'given_date', given_date
-    from pulled.immunizations where violations <> []
+    select
+        'immunizations', immunization_id, patient_id, violations, code_system, code, display, 'given_date', given_date,
+        case when not violated(violations, 'given_date') then given_date end
+    from pulled.immunizations
+    where violations <> []
 ),
 
 coded as (
     select
-        r.source_table, r.row_id, r.patient_id,
-        case when not violated(r.violations, r.date_column) then r.event_date end as event_date,
-        r.code_system is not null and r.code is not null and (r.code_system <> 'LOCAL' or r.display is not null) as is_readable,
+        r.source_table,
+        r.row_id,
+        r.patient_id,
+        case when not violated(r.violations, r.date_column) then r.event_date end as first_date,
+        r.known_date,
+        r.code_system is not null and case when r.code_system = 'LOCAL' then r.display else r.code end is not null as is_readable,
         list(c.concept) filter (where c.concept is not null) as sets
     from refused as r
     left join norm.code_concepts as c
-        on r.source_table = c.source_table and r.code_system = c.code_system and r.code = c.code
+        on r.source_table = c.source_table and r.code_system = c.code_system and r.code is not distinct from c.code
         and c.display is not distinct from case when r.code_system = 'LOCAL' then r.display end
     group by all
 ),
 
 drugs as (
     select
-        'medications' as source_table, m.medication_id as row_id, m.patient_id,
-        case when not violated(m.violations, 'start_date') then m.start_date end as event_date,
+        m.medication_id as row_id,
+        m.patient_id,
+        case when not violated(m.violations, 'start_date') then m.start_date end as first_date,
+        case
+            when violated(m.violations, 'start_date') or violated(m.violations, 'end_date') or violated(m.violations, 'days_supply')
+                or violated(m.violations, 'kind') or violated(m.violations, 'status') then null
+            when m.end_date is not null then m.end_date
+            when m.days_supply is not null then m.start_date + least(ceil(m.days_supply), 40000)::integer - 1
+            when m.kind = 'administration' then m.start_date
+            when m.kind = 'dispense' then m.start_date + 29
+            when m.status in ('stopped', 'completed', 'on-hold') then m.start_date
+            else m.start_date - 1 + param('open_days')
+        end as last_date,
         m.drug_name is not null or (m.code_system is not null and m.code is not null) as is_readable,
         list(i."class") filter (where i."class" is not null) as sets
     from pulled.medications as m
@@ -66,6 +87,8 @@ drugs as (
     group by all
 )
 
-select source_table, row_id, patient_id, event_date, is_readable, coalesce(sets, []) as sets from coded
+select source_table, row_id, patient_id, first_date, first_date as last_date, known_date, is_readable, coalesce(sets, []) as sets
+from coded
 union all
-select source_table, row_id, patient_id, event_date, is_readable, coalesce(sets, []) from drugs;
+select 'medications', row_id, patient_id, first_date, last_date, first_date, is_readable, coalesce(sets, [])
+from drugs;

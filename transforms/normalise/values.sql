@@ -37,9 +37,9 @@ scaled as (
     select
         *,
         case when reported_high > 0 then reported_high end as serology_limit,
-        case when is_log then pow(10, least(reported_number, 300)) else reported_number end as load_number,
+        case when is_log then pow(10, case when reported_number > 300 then 300 else reported_number end) else reported_number end as load_number,
         case
-            when is_log then pow(10, least(reported_high, 300))
+            when is_log then pow(10, case when reported_high > 300 then 300 else reported_high end)
             when reported_high > 0 then reported_high
         end as load_limit
     from read

@@ -46,7 +46,7 @@ def candidates(con: duckdb.DuckDBPyConnection, criteria: list[str], previous: pl
     )
     absent = [pl.lit(None, pl.String).alias(c) for c in criteria if c not in frame.columns]
     fixed = [*listed.columns[:4], "change", *listed.columns[4:]]
-    return frame.with_columns(absent, pl.col("expected_pass").map_elements(lambda p: f"{p:.6f}", pl.String), to_do=pl.lit(None, pl.String)).select(
+    return frame.with_columns(*absent, pl.col("expected_pass").map_elements(lambda p: f"{p:.6f}", pl.String), to_do=pl.lit(None, pl.String)).select(
         *fixed, "to_do", *criteria
     )
 

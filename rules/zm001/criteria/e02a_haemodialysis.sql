@@ -32,4 +32,4 @@ select
 from norm.patients as p
 left join recent as r on p.patient_id = r.patient_id
 left join active as a on p.patient_id = a.patient_id
-inner join no_record('diagnoses', ['haemodialysis'], ['haemodialysis'], null) as n on p.patient_id = n.patient_id
+inner join no_record('diagnoses', ['haemodialysis'], ['haemodialysis'], interval 2 month) as n on p.patient_id = n.patient_id

@@ -31,4 +31,4 @@ select
 from norm.patients as p
 left join recent as r on p.patient_id = r.patient_id
 left join active as a on p.patient_id = a.patient_id
-inner join no_record('diagnoses', ['autoimmune_other'], ['autoimmune_other'], null) as n on p.patient_id = n.patient_id
+inner join no_record('diagnoses', ['autoimmune_other'], ['autoimmune_other'], interval 2 year) as n on p.patient_id = n.patient_id

@@ -34,4 +34,4 @@ select
 from norm.patients as p
 left join products as m on p.patient_id = m.patient_id
 left join recorded as r on p.patient_id = r.patient_id
-inner join no_medication(['gene_cell_therapy'], null, true) as n on p.patient_id = n.patient_id
+inner join no_medication(['gene_cell_therapy'], null, 'any') as n on p.patient_id = n.patient_id

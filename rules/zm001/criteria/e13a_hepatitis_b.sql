@@ -49,15 +49,18 @@ select
                 )
             end
         when is_marked and hbsag.serology = 'negative' then passed(reason, results)
-        when is_marked and hbsag.serology = 'equivocal' then to_review('needs_attribution', reason, results)
+        when is_marked and hbsag.serology = 'equivocal' then to_review('needs_attribution', reason, cited(hbsag))
         when is_marked then no_hbsag
-        when dna.viral_load = 'above' then to_review('conflicting_data', reason, results)
-        when hbsag.serology = 'equivocal' or hbcab.serology = 'equivocal' then to_review('needs_attribution', reason, results)
-        when hbsag is not null and hbcab is not null then passed(reason, results)
+        when dna.viral_load = 'above' then to_review('conflicting_data', reason, cited(dna))
+        when hbsag.serology = 'equivocal' and hbcab.serology = 'equivocal'
+            then to_review('needs_attribution', reason, cited(hbsag) || cited(hbcab))
+        when hbsag.serology = 'equivocal' then to_review('needs_attribution', reason, cited(hbsag))
+        when hbcab.serology = 'equivocal' then to_review('needs_attribution', reason, cited(hbcab))
+        when hbsag is not null and hbcab is not null then passed(reason, cited(hbsag) || cited(hbcab))
         when hbsag is null and hbcab is null then settle([no_hbsag, no_hbcab])
         when hbsag is null then no_hbsag
         else no_hbcab
     end)
 from told as t
 left join chain_of_use('hbv_antiviral') as a on t.patient_id = a.patient_id
-inner join no_medication(['hbv_antiviral'], null, false) as n on t.patient_id = n.patient_id
+inner join no_medication(['hbv_antiviral'], to_days(0), 'systemic') as n on t.patient_id = n.patient_id

@@ -63,7 +63,7 @@ parts as (
     left join recent as r on p.patient_id = r.patient_id
     left join graded as g on p.patient_id = g.patient_id
     left join latest as l on p.patient_id = l.patient_id
-    inner join no_record('diagnoses', ['cardiac_fail'], ['cardiac_fail', 'cardiac_grade'], null) as n on p.patient_id = n.patient_id
+    inner join no_record('diagnoses', ['cardiac_fail'], ['cardiac_fail', 'cardiac_grade'], interval 6 month) as n on p.patient_id = n.patient_id
 )
 
 select patient_id, unnest(all_of(parts)) from parts

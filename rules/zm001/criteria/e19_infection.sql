@@ -56,7 +56,7 @@ parts as (
     left join courses as v on p.patient_id = v.patient_id and v.is_intravenous
     left join courses as u on p.patient_id = u.patient_id and not u.is_intravenous
     left join infections as i on p.patient_id = i.patient_id
-    inner join no_medication(['antimicrobial'], to_days(7), false) as m on p.patient_id = m.patient_id
+    inner join no_medication(['antimicrobial'], to_days(7), 'intravenous') as m on p.patient_id = m.patient_id
     inner join no_record('diagnoses', ['infection'], ['infection'], to_days(14)) as n on p.patient_id = n.patient_id
 )
 

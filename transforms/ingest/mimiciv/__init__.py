@@ -1,8 +1,9 @@
 """The hosp module of MIMIC-IV, as its users have it on disk, turned into a native extract.
 
-Everything clinical is in the SQL files beside this one (one per table of the contract, the readings in their first lines)
-and in maps/mimiciv_*.csv. The LOINC of lab items come from mimic-iv/mapping/d_labitems_to_loinc.csv of MIT-LCP/mimic-code
-(MIT licence, Copyright (c) 2019 MIT Laboratory for Computational Physiology); what was corrected or retired says so.
+Everything clinical is in the SQL files beside this one (one per table of the contract, the readings in their first
+lines) and in maps/mimiciv_*.csv. The LOINC of lab items come from mimic-iv/mapping/d_labitems_to_loinc.csv of
+MIT-LCP/mimic-code (MIT licence, Copyright (c) 2019 MIT Laboratory for Computational Physiology); rows that were
+corrected or retired say so.
 
 Big tables go through DuckDB from file to file; nothing of them is held in Python.
 """
@@ -45,7 +46,7 @@ def convert(
 
     Beside the tables (Parquet; the extra column `unmapped` says of each row what was lost, as `reason=word;reason`)
     and extract.json it holds unmapped_rows.parquet, the rows that cannot be a native row at all (table, row_id,
-    reason), and unmapped_terms.parquet, each reason with the item, unit, frequency, route or event that caused it and its rows.
+    reason), and unmapped_terms.parquet, the item, unit, frequency, route or event behind each reason with its rows.
 
     Errors: ContractBroken where a required table or column is missing, or a file cannot be read.
     """
@@ -152,7 +153,7 @@ def columns_of(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, tuple[st
         with opened(path, "rt", encoding="utf-8-sig", newline="") as lines:
             header = next(csv.reader(lines), None)
     except (UnicodeDecodeError, csv.Error, EOFError, zlib.error, gzip.BadGzipFile):
-        raise ContractBroken(f"{path.name}: its header cannot be read as CSV in UTF-8") from None
+        raise ContractBroken(f"{path.name}: cannot be read as CSV in UTF-8") from None
     if not header:
         raise ContractBroken(f"{path.name}: is empty, without even a header")
     columns = {name.strip().lower(): (name, "VARCHAR") for name in header}
@@ -229,7 +230,7 @@ def count(con: duckdb.DuckDBPyConnection, source: str) -> int:
 
 
 def refusal(error: duckdb.Error, hosp: Path) -> Exception:
-    """ContractBroken with file and line where a file of the extract could not be read, else the error; no cell shown."""
+    """ContractBroken with file and line where a file of the extract could not be read, else the error; no cell."""
     text = str(error)
     for path in sorted(hosp.iterdir()):
         if path.name in text:

@@ -1,7 +1,8 @@
 -- One row per entry of the medication record. What was given is the sum of the pieces of emar_detail ('1.1', '1.2', '2.1' …), known
 -- only if every piece is a number in the same unit. A running infusion is an administration of unknown dose; what was not given, and
--- what is no giving (a line stopped, a patch looked at), is kept as cancelled. An entry whose event is missing may or may not be a
--- giving: an as-needed statement of that day, so its dose counts as [0, dose].
+-- what is no giving (a line stopped, a patch looked at), is kept as cancelled. A blank event with a dose is a part of a dose and was
+-- given (such parts add up to the dose due); any other entry whose event is missing may or may not be a giving: an as-needed
+-- statement of that day, which counts as [0, dose].
 with pieces as (
     select
         emar_id,
@@ -51,7 +52,10 @@ entries as (
         d.dose as reported_dose,
         d.unit as reported_unit,
         v.meaning is null as is_event_unknown,
-        coalesce(v.meaning, 'unclear') as meaning
+        case
+            when v.meaning = 'given_if_dosed' then if(d.dose is null, 'unclear', 'given')
+            else coalesce(v.meaning, 'unclear')
+        end as meaning
     from src.emar as e
     left join pieces as d on e.emar_id = d.emar_id
     left join parents as a on e.emar_id = a.emar_id
@@ -95,6 +99,7 @@ select
         case when start_date is null then 'lost:no_date' end,
         reason(is_event_unknown, 'event_unknown', event_txt),
         reason(meaning = 'unclear', 'event_unclear', event_txt),
+        case when meaning = 'given' and event_txt is null then 'blank_event_read_as_given' end,
         reason(meaning = 'not_given', 'not_given', event_txt),
         reason(meaning = 'no_giving', 'no_giving', event_txt),
         case when meaning = 'running' then 'infusion_dose_unknown' end,
