@@ -3,20 +3,16 @@
 --          are cast at once; only texts of another shape are taken apart by pattern, which costs ten times more.
 -- caveats: A cast alone is not enough: it knows infinity, epoch, years before Christ, offsets, 24:00 and 1_000.
 
--- what counts as blank around a value (contract.BLANKS)
+-- what is taken off around a word (contract.BLANKS); a cell of nothing but ASCII blanks is empty
 create or replace macro gate.blanks() as
     ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160) || chr(12288);
 
--- whether a text may be blank by its first sign: an ASCII one, a no-break or an ideographic space
-create or replace macro gate.begins_blank(x) as
-    x < '!' or (x >= chr(160) and x < chr(161)) or (x >= chr(12288) and x < chr(12289));
-
 create or replace macro gate.is_empty(x) as
-    x is null or (gate.begins_blank(x) and trim(x, gate.blanks()) = '');
+    x is null or (x < '!' and trim(x, gate.blanks()) = '');
 
 -- the text, or null where it is empty or blank
 create or replace macro gate.cell(x) as
-    case when gate.begins_blank(x) and trim(x, gate.blanks()) = '' then null else x end;
+    case when x < '!' and trim(x, gate.blanks()) = '' then null else x end;
 
 -- the two texts of a date and of the time behind it; both empty where the text is neither
 create or replace macro gate.date_parts(x) as

@@ -48,10 +48,8 @@ class Facts:
 
     @property
     def has_no_blank(self) -> bool:
-        """Whether all texts certainly begin with a visible ASCII sign (a bound with a backslash may stand for bytes)."""
-        if self.low is None or self.high is None or "\\" in self.low + self.high:
-            return False
-        return self.low >= "!" and self.high < "\u00a0"
+        """Whether all texts certainly begin with a visible sign."""
+        return self.low is not None and self.low >= "!"
 
     @property
     def days(self) -> tuple[date, date] | None:
@@ -75,6 +73,7 @@ class Cell:
     has_null: bool = True
     has_blank: bool = False  # whether a text without a visible sign is possible
     has_bad: bool = True  # whether a cell that does not read is possible
+    is_float: bool = False  # a natural number, wrong only where it is infinite or no number
     days: tuple[date, date] | None = None  # all dates lie here
 
     @property
@@ -86,11 +85,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Reason:
-    """One way in which a row can break the contract; `condition` is SQL over the typed rows."""
+    """One way in which a row can break the contract; `condition` is SQL over the typed rows.
+
+    `never` is SQL of an aggregate that is true only where no row of a table meets the condition, "" where there is none
+    that costs less than the condition.
+    """
 
     column: str
     cause: str
     condition: str
+    never: str = ""
 
     @property
     def name(self) -> str:
@@ -151,9 +155,9 @@ def cell_of(col: Column, spelling: str, sql_type: str, is_staged: bool, facts: F
             return Cell(col, local, f"try_cast(gate.sane_day({kept}) as {target})", has_null)
         case "number" if is_number:
             if sql_type == "FLOAT":  # by its shortest text: 4.1 is not 4.099999904632568
-                return Cell(col, raw, f"gate.finite(cast(cast({kept} as varchar) as double))", has_null)
+                return Cell(col, raw, f"gate.finite(cast(cast({kept} as varchar) as double))", has_null, is_float=True)
             if sql_type == "DOUBLE":
-                return Cell(col, raw, f"gate.finite({kept})", has_null)
+                return Cell(col, raw, f"gate.finite({kept})", has_null, is_float=True)
             return Cell(col, raw, f"cast({kept} as double)", has_null, has_bad=False)
         case "integer" if is_number:
             return Cell(col, raw, f"gate.as_integer({kept})", has_null)
@@ -268,6 +272,7 @@ def union_sql(
                 has_null=cell.has_null or before.has_null,
                 has_blank=cell.has_blank or before.has_blank,
                 has_bad=cell.has_bad or before.has_bad,
+                is_float=cell.is_float and before.is_float,
                 days=days,
             )
     return " union all ".join(selects), list(merged.values())
@@ -286,7 +291,10 @@ def reasons_of(table: Table, cells: Sequence[Cell], last_day: str, least_last_da
             reasons.append(Reason(col.name, "null", cell.is_empty))
         if cell.has_bad and col.type in BAD:
             cause = "item_unknown" if col.word_list == "review_items" else BAD[col.type]
-            reasons.append(Reason(col.name, cause, f"{name} is null and not ({cell.is_empty})"))
+            if cell.is_float:
+                reasons.append(Reason(col.name, cause, f"not isfinite(r_{col.name})", f"isfinite(sum(r_{col.name}))"))
+            else:
+                reasons.append(Reason(col.name, cause, f"{name} is null and not ({cell.is_empty})"))
         if col.is_dated and not is_within(cell, least_last_day):
             reasons.append(Reason(col.name, "date_out_of_range", range_sql(col, last_day)))
         if col.is_positive:

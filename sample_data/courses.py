@@ -1,7 +1,7 @@
 """The hidden course of each patient: who they are, when they come, how active the lupus is and what treatment follows.
 
-Everything is counted in days before the day of the extract, one numpy array per fact. Tables are written from these arrays,
-so that a flare shows at once in complement, antibodies, urine, blood count, SLEDAI-2K and the glucocorticoid dose.
+Everything is counted in days before the day of the extract, one numpy array per fact. Tables are written from these
+arrays, so that a flare shows at once in complement, antibodies, urine, blood count, SLEDAI-2K and glucocorticoid dose.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MONTH_DAYS = 30.44
 
 
 class Habit(NamedTuple):
-    """How one kind of patient comes: share of the non-lupus patients, women, age, days between visits, mean days since the last."""
+    """How one kind of patient comes: share, women, age, days between visits and since the last."""
 
     share: float
     women: float
@@ -131,7 +131,7 @@ def make_patients(first_number: int, n: int, n_sle: int, worked_up_share: float,
 
 
 def lupus_activity(refractory: Bools, worked_up: Bools, months: int, rng: np.random.Generator) -> Floats:
-    """Activity by patient and month, oldest month first: a base plus flares that fade, slower where treatment works badly."""
+    """Activity by patient and month, oldest first: a base plus flares that fade, slower where treatment works badly."""
     n = len(refractory)
     fade = np.exp(-1 / np.where(refractory, 5.0, 2.2))
     flares = (rng.random((n, months)) < np.where(refractory, 0.11, 0.055)[:, None]) * rng.gamma(4, 1.9, (n, months))
@@ -149,7 +149,7 @@ def lupus_activity(refractory: Bools, worked_up: Bools, months: int, rng: np.ran
 def glucocorticoid_course(
     activity: Floats, seen: Bools, refractory: Bools, held: Bools, rng: np.random.Generator
 ) -> tuple[Floats, Bools]:
-    """Daily prednisone in mg by patient and visit, and the visits at which it was raised: up with a flare, then a taper.
+    """Daily prednisone in mg by patient and visit, and where it was raised: up with a flare, then a taper.
 
     `held`: patients whose dose is left alone at the last two visits, because a trial wants it stable.
     """

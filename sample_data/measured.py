@@ -1,4 +1,4 @@
-"""Laboratory results and observations: what each visit would show, which panels are drawn, how each laboratory reports it."""
+"""Laboratory results and observations: what each visit would show, what is drawn, how each laboratory reports it."""
 
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ class Findings:
 
 
 def make_findings(patients: Patients, visits: Visits, rng: np.random.Generator) -> Findings:
-    """The truth behind `labs` and `observations`, so that a recorded SLEDAI-2K agrees with the laboratory of its day."""
+    """The truth behind `labs` and `observations`, so that a recorded SLEDAI-2K agrees with the results of its day."""
     draws = make_draws(visits)
     values, outcomes = true_values(patients, draws, rng), word_outcomes(patients, draws, rng)
     values["sledai_total"] = sledai_totals(patients, draws, values, outcomes["urine_casts"], rng)
@@ -71,7 +71,7 @@ def make_draws(visits: Visits) -> Draws:
 
 
 def true_values(patients: Patients, draws: Draws, rng: np.random.Generator) -> dict[str, Floats]:
-    """The number of each quantitative analyte at each draw, in canonical units, correlated through the lupus activity."""
+    """The number of each quantitative analyte at each draw, in canonical units, driven by the lupus activity."""
     p, n = draws.patient, len(draws.patient)
     female, haem, nephro = patients.female[p], is_cohort(patients, "haem")[p], is_cohort(patients, "nephro")[p]
     ward_heat, a = draws.ward * 0.4, draws.activity
@@ -147,7 +147,7 @@ def true_values(patients: Patients, draws: Draws, rng: np.random.Generator) -> d
 def sledai_totals(
     patients: Patients, draws: Draws, values: dict[str, Floats], casts: Ints, rng: np.random.Generator
 ) -> Floats:
-    """The total a physician would have written down at each draw: measured descriptors and what joints and skin show."""
+    """The total a physician would have written down: measured descriptors, and what joints and skin show."""
     p, a = draws.patient, draws.activity
     joints, skin = patients.joints[p] & (a > 7), patients.skin[p] & (a > 6)
     total = (
@@ -164,7 +164,7 @@ def sledai_totals(
         + 2 * (skin & (a > 10) & (rng.random(len(p)) < 0.4))
     )
     missed = 4.0 * (rng.random(len(p)) < 0.05)  # not every form is filled in completely
-    return np.maximum(total - missed, 0)
+    return np.asarray(np.maximum(total - missed, 0))
 
 
 def word_outcomes(patients: Patients, draws: Draws, rng: np.random.Generator) -> dict[str, Ints]:
@@ -248,7 +248,7 @@ def printed(number: pl.Expr, decimals: pl.Expr) -> pl.Expr:
 def measure(
     table: str, patients: Patients, visits: Visits, found: Findings, as_of_day: int, rng: np.random.Generator
 ) -> pl.DataFrame:
-    """One row per result of `labs` or `observations` of a block, oldest first, without ids; `as_of_day` counts from 1970."""
+    """One row per result of `labs` or `observations` of a block, oldest first, without ids; days count from 1970."""
     draws = found.draws
     number_of, rows = measurement_rows(table)
     style = patients.style[draws.patient]
@@ -300,7 +300,7 @@ def measure(
 
 
 def as_reported(made: pl.DataFrame) -> pl.DataFrame:
-    """Adds what the laboratory's system prints: value in its unit, censored, with ranges, flags, arrows, status and slips."""
+    """Adds what the laboratory's system prints: value in its unit, censoring, range, flag, arrow, status, slips."""
     luck, chance, shown, text = pl.col("luck"), pl.col("chance"), pl.col("shown"), pl.col("text")
     range_of = {
         side: pl.when("is_male").then(pl.coalesce(f"ref_{side}_male", f"ref_{side}")).otherwise(f"ref_{side}")
@@ -309,6 +309,7 @@ def as_reported(made: pl.DataFrame) -> pl.DataFrame:
     high, low = pl.col("ref_high"), pl.col("ref_low")
     chinese = pl.col("style") == "zh"
     arrow = chinese & (chance < 0.06)
+    minute = pl.when(chance.is_between(0.5, 0.53)).then(0).otherwise("minute")  # some systems keep the day alone
     slip = text.is_null() & (luck < 0.0015)
     return (
         made.with_columns(
@@ -347,10 +348,7 @@ def as_reported(made: pl.DataFrame) -> pl.DataFrame:
             .when(luck < 0.993)
             .then(pl.lit("corrected"))
             .otherwise(pl.lit("preliminary")),
-            time=pl.from_epoch(
-                (pl.col("day") * 1440 + pl.when(chance.is_between(0.5, 0.53)).then(0).otherwise("minute")) * 60_000,
-                "ms",
-            ),
+            time=pl.from_epoch((pl.col("day") * 1440 + minute) * 60_000, "ms"),
         )
         .with_columns(
             value=pl.when(arrow & (luck < 0.6) & (pl.col("flag") == "↑"))

@@ -1,4 +1,4 @@
-"""What goes wrong between the wards and the extract: rows that break the contract, rows sent twice, dates written otherwise."""
+"""What goes wrong on the way to the extract: rows that break the contract, rows sent twice, dates written otherwise."""
 
 import numpy as np
 import polars as pl
@@ -11,7 +11,7 @@ FEWEST = 40  # a table with fewer rows is left clean
 
 
 def spoil(table: str, rows: pl.DataFrame, *, relative: bool, is_first: bool, rng: np.random.Generator) -> pl.DataFrame:
-    """Rows of vocab/slips.csv: `relative` ones set a date from the row's own day, the others a word, a number or nothing.
+    """The rows after the slips of vocab/slips.csv: `relative` ones set a date from the row's own day, others a word.
 
     At least one row of each kind where the table is not small, so that every cause of a quarantine occurs.
     """
@@ -45,7 +45,8 @@ def sent_twice(table: str, rows: pl.DataFrame, is_first: bool, rng: np.random.Ge
     if table not in ("patients", "diagnoses", "medications", "labs") or rows.height < FEWEST:
         return rows
     count = max(int(is_first), round(SENT_TWICE * rows.height))
-    return pl.concat([rows, rows[np.sort(rng.choice(rows.height, count, replace=False)).tolist()]])
+    again: pl.DataFrame = rows[np.sort(rng.choice(rows.height, count, replace=False)).tolist()]
+    return pl.concat([rows, again])
 
 
 def as_text(table: str, rows: pl.DataFrame, rng: np.random.Generator, mixed_share: float = 0.015) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Everything that is neither measured nor prescribed: the patients, diagnoses, procedures, vaccines, chart reviews, dispositions."""
+"""What is neither measured nor prescribed: patients, diagnoses, procedures, vaccines, chart reviews, dispositions."""
 
 from typing import Any
 
@@ -99,7 +99,7 @@ def moments(plan: dict[str, Any], patient: Ints, visits: Visits, rng: np.random.
 
 
 def diagnose(patients: Patients, visits: Visits, as_of_day: int, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per recorded diagnosis of a block, without ids: the lupus at many visits, everything else by its frequency."""
+    """One row per recorded diagnosis of a block, without ids: the lupus at many visits, others by frequency."""
     lexicon = vocabulary("diagnoses")
     number = {key: k for k, key in enumerate(lexicon["key"])}
     parts: list[tuple[Ints, Ints, Ints, Ints]] = []  # patient, days ago, onset days ago or -1, row of the lexicon
@@ -203,7 +203,7 @@ def dated(
 
 
 def review_charts(patients: Patients, visits: Visits, as_of_day: int, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per question that a research nurse has answered from the chart, of patients worked up and of a few others."""
+    """One row per question that a research nurse has answered from the chart, mostly of patients worked up."""
     share = np.where(patients.worked_up, 0.45, np.where(is_cohort(patients, "sle"), 0.02, 0.0))
     asked = rng.random((len(share), len(REVIEWED))) < share[:, None] * 0.6
     patient, item = np.nonzero(asked)

@@ -1,10 +1,10 @@
-"""Patients designed by hand, one for each thing that the list must get right: showcase.csv says who, and what is intended.
+"""Patients designed by hand, one for each thing that the list must get right: showcase.csv says who, and the intent.
 
-Each starts from the complete work-up of vocab/workup.csv, from which `drop` takes rows away and to which the other steps add:
-`lab ANALYTE DAYS VALUE`, `obs ANALYTE DAYS VALUE`, `drug DRUG START..END DOSExTIMES` (END `open`, or `START..END/EVERY` for
-repeated administrations; doses in mg), `dx KEY DAYS`, `proc KEY DAYS`, `vaccine KEY DAYS`, `review ITEM ANSWER DAYS`,
-`disposition STATUS DAYS`, `dead DAYS`, `drop TABLE KEY…`; `column=value` at the end sets a column. Days count back from the
-extract's day. `tier`, `next_date` (for the day 2026-03-01) and `items` are what a run should say.
+Each starts from the complete work-up of vocab/workup.csv, from which `drop` takes rows and to which the others add:
+`lab ANALYTE DAYS VALUE`, `obs ANALYTE DAYS VALUE`, `drug DRUG START..END DOSExTIMES` (END may be `open`; with `/EVERY`
+administrations at that interval; doses in mg), `dx KEY DAYS`, `proc KEY DAYS`, `vaccine KEY DAYS`,
+`review ITEM ANSWER DAYS`, `disposition STATUS DAYS`, `dead DAYS`, `drop TABLE KEY…`; `column=value` at the end sets a
+column. Days count back from the extract's day. `tier`, `next_date` (for 2026-03-01), `items`: what a run should say.
 """
 
 import csv
@@ -37,7 +37,7 @@ def years_before(day: date, years: int) -> date:
 
 
 def birth(born: str, as_of: date) -> Row:
-    """Birth columns from `34y` (34 years and some months old), `18y-50d` (18 in 50 days) or `year-71` (the year alone)."""
+    """Birth columns from `34y` (34 and some months), `18y-50d` (18 in 50 days) or `year-71` (the year alone)."""
     if born.startswith("year-"):
         return {"birth_year": as_of.year - int(born.removeprefix("year-"))}
     years, _, missing = born.removesuffix("d").partition("y-" if "-" in born else "y")
@@ -65,7 +65,7 @@ class Chart:
         self.rows[table] = [(key, row) for key, row in self.rows[table] if key not in keys]
 
     def measured(self, table: str, at: str, analyte: str, ago: str, value: str, more: Row) -> None:
-        """A result in the words, codes and units of the patient's laboratory; a number is given in the canonical unit."""
+        """A result in the words, codes and units of the patient's laboratory; numbers come in canonical units."""
         number, places = measurement_rows(table)
         style = self.patient["style"]
         form = vocabulary("measurements").row(int(places[number[analyte], STYLES.index(style)]), named=True)

@@ -1,4 +1,4 @@
-"""Medications: tapers as overlapping orders, dispensings of the same drug, pulses, immunosuppressants in lines, biologics, the rest."""
+"""Medications: tapers as overlapping orders, dispensings, pulses, immunosuppressants, biologics, the rest."""
 
 import numpy as np
 import polars as pl
@@ -18,11 +18,12 @@ LINES = {
     "methotrexate": 0.04,
 }
 LINE_SLOTS = 4
+Words = NDArray[np.object_]
 FOREVER = np.iinfo(np.int64).min  # an order without an end
 
 
 class Prescriptions:
-    """Collects medication rows of a block; times are days before the extract, negative ones lie ahead, FOREVER is open."""
+    """Collects medication rows of a block; times are days before the extract, negative ones lie ahead."""
 
     def __init__(self, patients: Patients, rng: np.random.Generator) -> None:
         self.patients, self.rng = patients, rng
@@ -33,7 +34,8 @@ class Prescriptions:
         """The product of the drug for each patient: always the same one."""
         products = vocabulary("drugs").filter(pl.col("drug") == drug)
         edges = np.cumsum(products["weight"].to_numpy() / products["weight"].sum())
-        return products[np.searchsorted(edges[:-1], self.product[patient] * 0.999, side="right").tolist()]
+        chosen: pl.DataFrame = products[np.searchsorted(edges[:-1], self.product[patient], side="right").tolist()]
+        return chosen
 
     def add(
         self,
@@ -45,7 +47,7 @@ class Prescriptions:
         doses_per_day: Floats | float | None,
         *,
         kind: str | None = "order",
-        status: NDArray[np.object_] | str | None = None,
+        status: Words | str | None = None,
         as_needed: bool | None = None,
         supply_days: Ints | None = None,
     ) -> None:
@@ -54,19 +56,20 @@ class Prescriptions:
         if n == 0:
             return
         brand = self.brand(drug, patient)
-        unit_mg = brand["unit_mg"].fill_null(1.0).to_numpy()
-        dose = np.broadcast_to(np.nan if dose_mg is None else dose_mg, n) / unit_mg
-        often = np.broadcast_to(np.nan if doses_per_day is None else doses_per_day, n)
-        quantity, days = np.full(n, np.nan), np.full(n, np.nan)
+        mg = np.broadcast_to(np.nan if dose_mg is None else dose_mg, n).astype(float)
+        often = np.broadcast_to(np.nan if doses_per_day is None else doses_per_day, n).astype(float)
+        nothing = np.full(n, np.nan)
+        dose, quantity, days = mg / brand["unit_mg"].fill_null(1.0).to_numpy(), nothing, nothing
         if supply_days is not None:
-            strength = brand["strength_value"].to_numpy() * np.where(brand["strength_unit"] == "g", 1000, 1)
-            quantity = np.round(np.broadcast_to(dose_mg, n) * often * supply_days / strength, 3)  # type: ignore[arg-type]
-            days, dose, often = supply_days.astype(float), np.full(n, np.nan), np.full(n, np.nan)
-        states = status if isinstance(status, np.ndarray) else np.full(n, status, dtype=object)
+            strength_mg = brand["strength_value"].to_numpy() * np.where(brand["strength_unit"] == "g", 1000, 1)
+            quantity, days = np.round(mg * often * supply_days / strength_mg, 3), supply_days.astype(float)
+            dose, often = nothing, nothing
+        states = status.tolist() if isinstance(status, np.ndarray) else [status] * n
+        product = brand.select(
+            "code_system", "code", "drug_name", "route", "dose_unit", "strength_value", "strength_unit"
+        )
         self.frames.append(
-            brand.select(
-                "code_system", "code", "drug_name", "route", "dose_unit", "strength_value", "strength_unit"
-            ).with_columns(
+            product.with_columns(
                 patient=pl.Series(patient),
                 dose_value=pl.Series(dose).round(4),
                 doses_per_day=pl.Series(often),
@@ -76,9 +79,17 @@ class Prescriptions:
                 end=pl.Series(end),
                 kind=pl.lit(kind, dtype=pl.String),
                 as_needed=pl.lit(as_needed, dtype=pl.Boolean),
-                status=pl.Series(states.tolist(), dtype=pl.String),
+                status=pl.Series(states, dtype=pl.String),
             )
         )
+
+    def administer(self, drug: str, patient: Ints, start: Ints, dose_mg: Floats | float | None, days: int = 1) -> None:
+        """Adds one administration a day from the start on, as far as the extract's day."""
+        for day in range(days):
+            due = start - day >= 0
+            mg = dose_mg[due] if isinstance(dose_mg, np.ndarray) else dose_mg
+            at = start[due] - day
+            self.add(drug, patient[due], at, at, mg, None, kind="administration", status="completed")
 
     def table(self, as_of_day: int) -> pl.DataFrame:
         """The rows in the columns of `medications`, but for the id, by patient and start."""
@@ -103,13 +114,18 @@ def medicate(patients: Patients, visits: Visits, as_of_day: int, rng: np.random.
     return given.table(as_of_day)
 
 
-def closing(rng: np.random.Generator, n: int) -> NDArray[np.object_]:
+def either(condition: Bools, yes: Words | str | None, no: Words | str | None) -> Words:
+    """The words of `yes` where the condition holds, else those of `no`."""
+    return np.where(condition, np.asarray(yes, dtype=object), np.asarray(no, dtype=object))
+
+
+def closing(rng: np.random.Generator, n: int) -> Words:
     """Status words of orders that are over and carry their end."""
     return rng.choice(np.array(["completed", "stopped", None], dtype=object), n, p=[0.6, 0.15, 0.25])
 
 
 def runs(visits: Visits, changed: Bools) -> tuple[Ints, Ints, Bools]:
-    """For maximal runs of visits between changes: the first visit, the day before the next run, and whether it is the last."""
+    """For the runs of visits between changes: the first visit, the day before the next run, whether it is the last."""
     heads = np.flatnonzero(changed | visits.first)
     patient = visits.patient[heads]
     is_last = np.append(patient[1:] != patient[:-1], True)
@@ -132,8 +148,8 @@ def glucocorticoids(given: Prescriptions, visits: Visits) -> None:
     forgotten = ~is_last & (rng.random(n) < 0.1)
     current = np.where(rng.random(n) < 0.6, FOREVER, start - rng.choice([90, 60], n))
     end = np.where(is_last, current, np.where(forgotten, FOREVER, np.maximum(ends - overlap, 0)))
-    status = np.where(end == FOREVER, np.where(rng.random(n) < 0.5, "active", None), closing(rng, n))
-    status = np.where(is_last & (end != FOREVER), None, status)
+    status = either(end == FOREVER, either(rng.random(n) < 0.5, "active", None), closing(rng, n))
+    status = either(is_last & (end != FOREVER), None, status)
     is_mp = given.patients.coding[patient] % 2 == 1  # half the clinics prescribe methylprednisolone, 4 mg for 5
     alternate = (dose == 5) & (rng.random(n) < 0.08)
     for drug, factor, who in (("prednisone", 1.0, ~is_mp), ("methylprednisolone", 0.8, is_mp)):
@@ -159,23 +175,11 @@ def glucocorticoids(given: Prescriptions, visits: Visits) -> None:
     flares = np.flatnonzero(visits.flare & (visits.activity > 15))
     flares = flares[rng.random(len(flares)) < 0.5]
     pulse = rng.choice([250.0, 500.0, 500.0, 40.0, 80.0], len(flares))
-    for day in range(3):
-        at = visits.days_ago[flares] - day
-        now = at >= 0
-        given.add(
-            "methylprednisolone_iv",
-            visits.patient[flares][now],
-            at[now],
-            at[now],
-            pulse[now],
-            1.0,
-            kind="administration",
-            status="completed",
-        )
+    given.administer("methylprednisolone_iv", visits.patient[flares], visits.days_ago[flares], pulse, 3)
 
 
 def immunosuppressants(given: Prescriptions, visits: Visits) -> None:
-    """Up to four lines of treatment, each an order until the switch, half of them also dispensed; cyclophosphamide iv monthly."""
+    """Up to four lines of treatment, each ordered until the switch, half also dispensed; cyclophosphamide monthly."""
     rng, n = given.rng, len(given.patients.cohort)
     order = np.argsort(-(np.log(list(LINES.values())) + rng.gumbel(size=(n, len(LINES)))), axis=1)[:, :LINE_SLOTS]
     untreated = rng.random((n, LINE_SLOTS)) < 0.08
@@ -200,14 +204,12 @@ def immunosuppressants(given: Prescriptions, visits: Visits) -> None:
         if drug == "cyclophosphamide_iv":
             for month in range(6):
                 at = start - 28 * month - rng.integers(0, 3, len(start))
-                now = (at >= end) & (at >= 0)
-                given.add(
-                    drug, patient[now], at[now], at[now], mg[now], None, kind="administration", status="completed"
-                )
+                due = at >= np.maximum(end, 0)
+                given.administer(drug, patient[due], at[due], mg[due])
             continue
         until = np.where(last, np.where(rng.random(len(last)) < 0.65, FOREVER, start - 365), np.maximum(end, 0))
         until = np.where(last & (until != FOREVER), np.minimum(until, -rng.integers(5, 90, len(last))), until)
-        status = np.where(last, np.where(rng.random(len(last)) < 0.5, "active", None), closing(rng, len(last)))
+        status = either(last, either(rng.random(len(last)) < 0.5, "active", None), closing(rng, len(last)))
         given.add(drug, patient, start, until, mg, often, status=status)
         dispensed(given, visits, drug, patient, start, end, mg, often)
     takes = np.flatnonzero(visits.first & (visits.line >= 0) & (rng.random(len(visits.line)) < 0.75))
@@ -290,7 +292,7 @@ def biologics(given: Prescriptions, visits: Visits) -> None:
 
 
 def everything_else(given: Prescriptions, visits: Visits) -> None:
-    """The drugs of vocab/other_drugs.csv, each by the frequency of the patient's kind; most have nothing to do with lupus."""
+    """The drugs of vocab/other_drugs.csv by the patient's kind; most of them have nothing to do with lupus."""
     rng, patients = given.rng, given.patients
     n = len(patients.cohort)
     for plan in vocabulary("other_drugs").iter_rows(named=True):
@@ -311,22 +313,10 @@ def everything_else(given: Prescriptions, visits: Visits) -> None:
         days = plan["days"]
         never_closed = np.where(rng.random(k) < 0.7, FOREVER, np.minimum(start - rng.integers(60, 900, k), -20))
         if plan["kind"] == "administration":
-            for day in range(days):
-                at = start - day
-                now = at >= 0
-                given.add(
-                    plan["drug"],
-                    patient[now],
-                    at[now],
-                    at[now],
-                    plan["dose_mg"],
-                    None,
-                    kind="administration",
-                    status="completed",
-                )
+            given.administer(plan["drug"], patient, start, plan["dose_mg"], days)
             continue
         end = never_closed if days is None else start - days + 1
-        status = np.where(rng.random(k) < 0.6, None, np.where(end > 0, "completed", "active"))
+        status = either(rng.random(k) < 0.6, None, either(end > 0, "completed", "active"))
         kind = ["order", "order", "statement", None][int(rng.integers(4))] if days is None else "order"
         wanted = plan["as_needed"]
         given.add(

@@ -1,4 +1,4 @@
-"""The words, codes and frequencies that the sample is written in, from vocab/*.csv, and the columns of the native extract."""
+"""The words, codes and frequencies that the sample is written in, from vocab/*.csv, and the contract's columns."""
 
 from functools import cache
 from pathlib import Path
@@ -7,112 +7,27 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from data_contracts import contract
+
 VOCAB = Path(__file__).parent / "vocab"
 STYLES = ("zh", "loinc", "us", "en")
 OUTCOMES = ("negative", "positive", "equivocal")
 COHORTS = ("sle", "rheum", "nephro", "haem", "checkup", "general")
 CODINGS = ("ICD10CM", "ICD10", "ICD10CN", "LOCAL")  # what a clinic codes in; ICD9CM only in old rows
 
-TEXT, DATE, TIME, NUMBER, BOOLEAN = pl.String(), pl.Date(), pl.Datetime("ms"), pl.Float64(), pl.Boolean()
-TABLES: dict[str, dict[str, pl.DataType]] = {
-    "patients": {
-        "patient_id": TEXT,
-        "sex": TEXT,
-        "birth_date": DATE,
-        "birth_year": pl.Int32(),
-        "death_date": DATE,
-        "index_date": DATE,
-    },
-    "diagnoses": {
-        "diagnosis_id": TEXT,
-        "patient_id": TEXT,
-        "code_system": TEXT,
-        "code": TEXT,
-        "display": TEXT,
-        "onset_date": DATE,
-        "end_date": DATE,
-        "recorded_date": DATE,
-        "status": TEXT,
-    },
-    "medications": {
-        "medication_id": TEXT,
-        "patient_id": TEXT,
-        "code_system": TEXT,
-        "code": TEXT,
-        "drug_name": TEXT,
-        "route": TEXT,
-        "dose_value": NUMBER,
-        "dose_unit": TEXT,
-        "doses_per_day": NUMBER,
-        "quantity": NUMBER,
-        "strength_value": NUMBER,
-        "strength_unit": TEXT,
-        "days_supply": NUMBER,
-        "start_date": DATE,
-        "end_date": DATE,
-        "kind": TEXT,
-        "as_needed": BOOLEAN,
-        "status": TEXT,
-    },
-    "labs": {
-        "lab_id": TEXT,
-        "patient_id": TEXT,
-        "code_system": TEXT,
-        "code": TEXT,
-        "test_name": TEXT,
-        "collected_at": TIME,
-        "value": TEXT,
-        "unit": TEXT,
-        "ref_low": NUMBER,
-        "ref_high": NUMBER,
-        "flag": TEXT,
-        "status": TEXT,
-    },
-    "procedures": {
-        "procedure_id": TEXT,
-        "patient_id": TEXT,
-        "code_system": TEXT,
-        "code": TEXT,
-        "performed_date": DATE,
-        "display": TEXT,
-        "status": TEXT,
-    },
-    "observations": {
-        "observation_id": TEXT,
-        "patient_id": TEXT,
-        "code_system": TEXT,
-        "code": TEXT,
-        "observed_at": TIME,
-        "value": TEXT,
-        "unit": TEXT,
-        "on_oxygen": BOOLEAN,
-        "status": TEXT,
-    },
-    "immunizations": {
-        "immunization_id": TEXT,
-        "patient_id": TEXT,
-        "code_system": TEXT,
-        "code": TEXT,
-        "given_date": DATE,
-        "display": TEXT,
-        "status": TEXT,
-    },
-    "chart_reviews": {
-        "review_id": TEXT,
-        "patient_id": TEXT,
-        "item_id": TEXT,
-        "answer": TEXT,
-        "reviewed_date": DATE,
-        "valid_until": DATE,
-        "note": TEXT,
-    },
-    "dispositions": {
-        "disposition_id": TEXT,
-        "patient_id": TEXT,
-        "status": TEXT,
-        "recorded_date": DATE,
-        "reason": TEXT,
-    },
+KINDS: dict[str, pl.DataType] = {
+    "text": pl.String(),
+    "word": pl.String(),
+    "open word": pl.String(),
+    "date": pl.Date(),
+    "time": pl.Datetime("ms"),
+    "number": pl.Float64(),
+    "integer": pl.Int32(),
+    "boolean": pl.Boolean(),
+}
+TEXT = KINDS["text"]
+TABLES = {
+    table.name: {column.name: KINDS[column.type] for column in table.columns} for table in contract.load().values()
 }
 ID_COLUMN = {table: next(iter(columns)) for table, columns in TABLES.items()}
 DAY_COLUMN = {
@@ -152,7 +67,7 @@ def words() -> tuple[pl.Series, dict[tuple[str, str], NDArray[np.int64]]]:
 
 @cache
 def measurement_rows(table: str) -> tuple[dict[str, int], NDArray[np.int64]]:
-    """Number of each analyte of the table, and the row of vocab/measurements.csv for analyte by style (or the nearest style)."""
+    """Number of each analyte of the table, and its row of vocab/measurements.csv by style (or the nearest style)."""
     rows = vocabulary("measurements").with_row_index("row").filter(pl.col("table") == table)
     names = rows["analyte"].unique(maintain_order=True).to_list()
     number = {name: k for k, name in enumerate(names)}

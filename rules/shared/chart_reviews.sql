@@ -50,10 +50,13 @@ select
                 is_final := o.is_final
             )
         when o.basis = 'data' and o.known_date > a.reviewed_date and o.verdict = case when a.is_favourable then 'fail' else 'pass' end
-            then to_review(
-                'conflicting_data',
-                say('chart.contradicted', a.reviewed_date) || o.reason,
-                o.evidence || [cite('chart_reviews', a.review_id, a.reviewed_date)]
+            then dated(
+                to_review(
+                    'conflicting_data',
+                    say('chart.contradicted', a.reviewed_date) || o.reason,
+                    o.evidence || [cite('chart_reviews', a.review_id, a.reviewed_date)]
+                ),
+                o.evidence_date
             )
         when a.is_favourable then charted('pass', a.review_id, a.reviewed_date, null)
         when i.on_fail = 'timed' and o.verdict = 'fail' and o.fail_kind = 'timed'

@@ -100,6 +100,7 @@ run_out as (
             else m.route = 'iv' or (m.route is null and m.route_group <> 'local')
         end
         and m.is_open
+        and (routes = 'any' or not m.is_as_needed)
         and m.last_date < m.as_of
         and m.last_date >= m.as_of - case when m.is_short_course then 90 else 730 end
         and not exists (

@@ -45,7 +45,7 @@ with usable as (
 select
     medication_id, patient_id, as_of, code_system, code, drug_name, name_key, route,
     dose_value, dose_unit, doses_per_day, quantity, strength_value, strength_unit, days_supply,
-    start_date, coalesce(kind, 'order') as kind, coalesce(as_needed, false) as is_as_needed,
+    start_date, coalesce(kind, 'order') as kind, coalesce(as_needed and kind is distinct from 'administration', false) as is_as_needed,
     case
         when end_date is not null then end_date
         when days_supply is not null then start_date + least(ceil(days_supply), 40000)::integer - 1

@@ -14,13 +14,24 @@ seizure as (
 ),
 
 doubtful as (
-    from events(['cns_seizure', 'cns_possible_lupus'], ['diagnoses'], null)
+    select
+        c.patient_id,
+        max_by(c.concept, {'a': c.event_date, 'b': c.row_id}) as concept,
+        max(c.event_date) as event_date,
+        max_by(c.label, {'a': c.event_date, 'b': c.row_id}) as label,
+        list(cite(c.source_table, c.row_id, c.event_date, c.known_date)) as evidence
+    from norm.conditions as c
+    inner join norm.patients as p on c.patient_id = p.patient_id
+    where
+        c.source_table = 'diagnoses'
+        and (c.concept = 'cns_possible_lupus' or (c.concept = 'cns_seizure' and c.event_date <= p.as_of))
+    group by c.patient_id
 )
 
 select
     p.patient_id,
     unnest(case
-        when v.patient_id is not null then failed(said_event(v), v.evidence, 'lasting')
+        when v.patient_id is not null then failed(said_event(v), v.evidence || coalesce(s.evidence, []), 'lasting')
         when s.patient_id is not null
             then failed(said_event(s), s.evidence, 'timed', leaves_window(s.event_date, to_days(365)))
         when d.patient_id is not null then to_review('needs_attribution', said_event(d), d.evidence)

@@ -11,14 +11,15 @@ with recent as (
 
 active as (
     select
-        patient_id,
-        concept,
-        max(event_date) as event_date,
-        max_by(label, {'a': event_date, 'b': row_id}) as label,
-        list(cite(source_table, row_id, event_date, known_date)) as evidence
-    from norm.conditions
-    where concept = 'haemodialysis' and source_table = 'diagnoses' and is_active
-    group by patient_id, concept
+        c.patient_id,
+        c.concept,
+        max(c.event_date) as event_date,
+        max_by(c.label, {'a': c.event_date, 'b': c.row_id}) as label,
+        list(cite(c.source_table, c.row_id, c.event_date, c.known_date)) as evidence
+    from norm.conditions as c
+    inner join norm.patients as p on c.patient_id = p.patient_id
+    where c.concept = 'haemodialysis' and c.source_table = 'diagnoses' and c.is_active and c.event_date <= p.as_of
+    group by c.patient_id, c.concept
 )
 
 select

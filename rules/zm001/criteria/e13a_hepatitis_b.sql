@@ -26,7 +26,9 @@ told as (
     select
         *,
         flatten(list_transform(list_filter([hbsag, hbcab, dna], lambda r: r is not null), lambda r: said_result(r))) as reason,
-        flatten(list_transform(list_filter([hbsag, hbcab, dna], lambda r: r is not null), lambda r: cited(r))) as results
+        flatten(list_transform(
+            list_filter([hbsag, hbcab, dna], lambda r: r.serology = 'positive' or r.viral_load is not null), lambda r: cited(r)
+        )) as results
     from tests
 )
 
@@ -48,7 +50,7 @@ select
                     a.first_date + 27
                 )
             end
-        when is_marked and hbsag.serology = 'negative' then passed(reason, results)
+        when is_marked and hbsag.serology = 'negative' then passed(reason, results || cited(hbsag))
         when is_marked and hbsag.serology = 'equivocal' then to_review('needs_attribution', reason, cited(hbsag))
         when is_marked then no_hbsag
         when dna.viral_load = 'above' then to_review('conflicting_data', reason, cited(dna))

@@ -13,7 +13,17 @@ with readings as (
 ),
 
 lowest as (
-    select patient_id, analyte, taken_date, min_by(interval_, {'a': number, 'b': row_id}) as interval_, min(number) as number,
+    select
+        patient_id,
+        analyte,
+        taken_date,
+        {
+            'low': min(interval_.low),
+            'high': min(interval_.high),
+            'is_low_open': min_by(interval_.is_low_open, {'a': interval_.low, 'b': interval_.is_low_open}),
+            'is_high_open': min_by(interval_.is_high_open, {'a': interval_.high, 'b': not interval_.is_high_open})
+        } as interval_,
+        min(number) as number,
         list(cite('observations', row_id, taken_date)) as evidence
     from readings
     where is_in_window and cause is null

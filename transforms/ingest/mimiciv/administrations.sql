@@ -28,17 +28,22 @@ parents as (
     group by emar_id
 ),
 
+unnamed as (
+    select distinct pharmacy_id
+    from src.emar
+    where medication is null and pharmacy_id is not null
+),
+
 ordered as (
     select
-        pharmacy_id,
+        x.pharmacy_id,
         coalesce(
-            string_agg(distinct drug, ' + ' order by drug) filter (where drug_type = 'MAIN'),
-            string_agg(distinct drug, ' + ' order by drug)
-        ) as drug,
-        min(route) as route
-    from src.prescriptions
-    where pharmacy_id is not null
-    group by pharmacy_id
+            string_agg(distinct x.drug, ' + ' order by x.drug) filter (where x.drug_type = 'MAIN'),
+            string_agg(distinct x.drug, ' + ' order by x.drug)
+        ) as drug
+    from src.prescriptions as x
+    semi join unnamed as u on x.pharmacy_id = u.pharmacy_id
+    group by x.pharmacy_id
 ),
 
 entries as (
@@ -48,7 +53,7 @@ entries as (
         try_cast(e.charttime as timestamp)::date as start_date,
         e.event_txt,
         coalesce(e.medication, p.medication, o.drug, d.product) as drug,
-        coalesce(a.route, p.route, o.route) as route,
+        coalesce(a.route, p.route) as route,
         d.dose as reported_dose,
         d.unit as reported_unit,
         v.meaning is null as is_event_unknown,

@@ -5,6 +5,7 @@
 -- * a dose range '5-10' of a mass, or a frequency that may be repeated, becomes two rows that together say exactly [low, high]: the low
 --   as it is and, as needed, the difference (row '…-range'); as needed itself, or a range from 0, is one as-needed row of the high end;
 --   a range of anything but a mass has no dose (two rows would tear one heparin dose apart);
+-- * two rows alike in all that is read (one drug in two packs) have one id and, by the contract, count once;
 -- * a drug whose frequency tells no number of doses a day ('ASDIR', 'TITRATE TO') has no doses_per_day.
 with sources as (
     select
@@ -44,17 +45,9 @@ with sources as (
     anti join src.prescriptions as x on p.pharmacy_id = x.pharmacy_id
 ),
 
-numbered as (
-    select
-        *,
-        row_number() over (partition by row_key order by subject_id) as nth
-    from sources
-),
-
 mapped as (
     select
         n.*,
-        n.row_key || case when n.nth > 1 then '-' || n.nth else '' end as order_id,
         try_cast(n.starttime as timestamp) as starts_at,
         try_cast(n.stoptime as timestamp) as stops_at,
         dose_bounds(n.dose_val_rx)[1] * coalesce(k.factor, 1) as dose_low,
@@ -68,7 +61,7 @@ mapped as (
         coalesce(r.route, n.route) as route_word,
         r.route is null as is_route_unknown,
         s.status as order_status
-    from numbered as n
+    from sources as n
     left join maps.dose_units as u on lower(n.dose_unit_rx) = lower(u.reported)
     left join maps.strengths as k on lower(n.drug) = lower(k.drug) and lower(n.dose_unit_rx) = lower(k.unit)
     left join maps.frequencies as f on upper(regexp_replace(n.frequency, '\s+', ' ', 'g')) = f.frequency
@@ -101,7 +94,7 @@ parts as (
 )
 
 select
-    order_id || part as medication_id,
+    row_key || part as medication_id,
     subject_id as patient_id,
     drug as drug_name,
     route_word as route,
@@ -130,7 +123,7 @@ select
     case when is_cancelled then 'cancelled' else order_status end as status,
     nullif(concat_ws(
         ';',
-        case when order_id is null then 'lost:no_id' end,
+        case when row_key is null then 'lost:no_id' end,
         case when subject_id is null then 'lost:no_patient' end,
         reason(drug is null, 'lost:no_drug_name', drug_type),
         case when starts_at is null then 'lost:no_date' end,
