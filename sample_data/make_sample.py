@@ -31,7 +31,7 @@ LARGE = 5_000
 BLOCK_LABS = 1_000_000
 IN_PARTS = ("diagnoses", "medications", "labs", "observations")
 SHIPPED: dict[str, Any] = {
-    "patients": 110,
+    "patients": 117,
     "seed": 12,
     "csv": True,
     "sle_share": 0.4,

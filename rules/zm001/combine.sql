@@ -46,10 +46,13 @@ with_chart as (
         case
             when c.patient_id is null then o.parts
             when o.is_contradicted
-                then o.parts || [to_review(
-                    'conflicting_data',
-                    say('chart.contradicted', c.reviewed_date),
-                    [cite('chart_reviews', c.review_id, c.reviewed_date)]
+                then o.parts || [dated(
+                    to_review(
+                        'conflicting_data',
+                        say('chart.contradicted', c.reviewed_date),
+                        flatten(list_transform(o.parts, lambda p: p.evidence)) || [cite('chart_reviews', c.review_id, c.reviewed_date)]
+                    ),
+                    list_max(list_transform(o.parts, lambda p: p.evidence_date))
                 )]
             else o.parts || [charted('fail', c.review_id, c.reviewed_date, 'changeable')]
         end as parts,

@@ -45,24 +45,20 @@ def drug_names(drugs: pl.DataFrame) -> pl.DataFrame:
 def ingredients_in(text: str, names: list[tuple[str, str]]) -> list[str]:
     """Every ingredient named in a drug name; ``names`` are (folded name, ingredient), longest first.
 
-    A name counts where the text contains it outside the characters that longer names took; a Latin letter at a name's end must not
-    touch another Latin letter (泼尼松 is not found in 泼尼松龙, ``heparin`` not in ``heparinoid``).
+    A name counts where the text contains it outside the characters that longer names took; a Latin name must not touch another Latin
+    letter (泼尼松 is not found in 泼尼松龙, ``heparin`` not in ``heparinoid``).
     """
     rest = name_key(text)
     found: set[str] = set()
     for name, ingredient in names:
         at = rest.find(name)
-        while at >= 0:
+        while at >= 0:  # rest[at - 1 : at] is empty where the name begins the text
             end = at + len(name)
-            if not (_both_latin(rest, at - 1, at) or _both_latin(rest, end - 1, end)):
+            if not (name.isascii() and (_is_latin(rest[at - 1 : at]) or _is_latin(rest[end : end + 1]))):
                 found.add(ingredient)
                 rest = rest[:at] + "\0" * len(name) + rest[end:]
             at = rest.find(name, at + 1)
     return sorted(found)
-
-
-def _both_latin(text: str, left: int, right: int) -> bool:
-    return 0 <= left and right < len(text) and _is_latin(text[left]) and _is_latin(text[right])
 
 
 def _is_latin(character: str) -> bool:

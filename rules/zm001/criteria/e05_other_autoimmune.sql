@@ -5,30 +5,27 @@
 -- caveats:  Secondary Sjögren or antiphospholipid syndrome, thyroiditis and cytopenias belong to lupus.
 -- sources:  concept autoimmune_other
 -- on_fail:  changeable
-with recent as (
-    from events(['autoimmune_other'], ['diagnoses'], interval 2 year)
-),
-
-active as (
+with found as (
     select
-        patient_id,
-        concept,
-        max(event_date) as event_date,
-        max_by(label, {'a': event_date, 'b': row_id}) as label,
-        list(cite(source_table, row_id, event_date, known_date)) as evidence
-    from norm.conditions
-    where concept = 'autoimmune_other' and source_table = 'diagnoses' and is_active
-    group by patient_id, concept
+        c.patient_id,
+        c.concept,
+        max(c.event_date) as event_date,
+        max_by(c.label, {'a': c.event_date, 'b': c.row_id}) as label,
+        list(cite(c.source_table, c.row_id, c.event_date, c.known_date)) as evidence
+    from norm.conditions as c
+    inner join norm.patients as p on c.patient_id = p.patient_id
+    where
+        c.concept = 'autoimmune_other' and c.source_table = 'diagnoses'
+        and (c.is_active or within(c.event_date, p.as_of, interval 2 year))
+    group by c.patient_id, c.concept
 )
 
 select
     p.patient_id,
     unnest(case
-        when r.patient_id is not null then to_review('needs_attribution', said_event(r), r.evidence)
-        when a.patient_id is not null then to_review('needs_attribution', said_event(a), a.evidence)
+        when f.patient_id is not null then to_review('needs_attribution', said_event(f), f.evidence)
         else n.nothing
     end)
 from norm.patients as p
-left join recent as r on p.patient_id = r.patient_id
-left join active as a on p.patient_id = a.patient_id
+left join found as f on p.patient_id = f.patient_id
 inner join no_record('diagnoses', ['autoimmune_other'], ['autoimmune_other'], interval 2 year) as n on p.patient_id = n.patient_id
