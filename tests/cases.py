@@ -130,7 +130,7 @@ def write_extract(section: Section, folder: Path) -> None:
             writer.writeheader()
             for number, row in enumerate(given.get(table, [])):
                 full = {described.key: f"{table[:3]}-{number}", **filled.get(table, {}), **row}
-                if table == "patients" and "birth_year" in row:
+                if table == "patients" and "birth_year" in row and "birth_date" not in row:
                     full["birth_date"] = ""
                 writer.writerow({name: "" if value == "null" else value for name, value in full.items()})
 
