@@ -10,7 +10,7 @@ with dated_results as (
             and case when days::integer is null then p.blood_to else p.as_of end as is_in_window
     from norm.results as r
     inner join norm.patients as p on r.patient_id = p.patient_id
-    where r.analyte = wanted and not r.is_on_oxygen
+    where r.analyte = wanted and not (wanted = 'spo2' and r.is_on_oxygen)
 ),
 
 picked as (
