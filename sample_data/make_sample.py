@@ -67,7 +67,7 @@ def make_sample(
     by_hand = showcase_tables(as_of, designed)
     size = max(500, int(BLOCK_LABS / (70 + 700 * share)))
     others = patients - designed
-    starts = list(range(0, others, size)) or [0]
+    starts = list(range(0, others, size)) or [0]  # a block without patients where all are designed by hand
     written: dict[str, dict[str, int]] = {table: {} for table in TABLES}
     held: dict[str, list[pl.DataFrame]] = {table: [] for table in TABLES}
     counters = dict.fromkeys(TABLES, 0)
@@ -109,6 +109,9 @@ def make_block(
     worked_up_share: float,
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """The tables of `n` patients one after the other, clean and without row ids; each from its own stream of chance."""
+    if n == 0:
+        yield from ((table, pl.DataFrame(schema=columns)) for table, columns in TABLES.items())
+        return
     streams = [np.random.default_rng([*seed, stream]) for stream in range(12)]
     people = make_patients(first_number, n, round(sle_share * n), worked_up_share, streams[0])
     visits = make_visits(people, int(history_years * 365.25), streams[1])

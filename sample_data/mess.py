@@ -65,9 +65,10 @@ def as_text(table: str, rows: pl.DataFrame, rng: np.random.Generator, mixed_shar
 
 
 def finished(table: str, rows: pl.DataFrame, *, csv: bool, is_first: bool, rng: np.random.Generator) -> pl.DataFrame:
-    """The rows as they are delivered: text for CSV, natural types for Parquet, with slips and repeats."""
+    """The rows as they are delivered: text for CSV, natural types for Parquet, with the same slips and repeats."""
+    own = np.random.default_rng(rng.integers(2**63))
     rows = spoil(table, rows, relative=True, is_first=is_first, rng=rng)
     if csv:
-        rows = as_text(table, rows, rng)
+        rows = as_text(table, rows, own)
     rows = spoil(table, rows, relative=False, is_first=is_first, rng=rng)
     return sent_twice(table, rows, is_first, rng)

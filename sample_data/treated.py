@@ -53,8 +53,6 @@ class Prescriptions:
     ) -> None:
         """Adds one row per entry; with `supply_days` it is a dispensing, told in tablets and days instead of a dose."""
         n = len(patient)
-        if n == 0:
-            return
         brand = self.brand(drug, patient)
         mg = np.broadcast_to(np.nan if dose_mg is None else dose_mg, n).astype(float)
         often = np.broadcast_to(np.nan if doses_per_day is None else doses_per_day, n).astype(float)
