@@ -101,6 +101,7 @@ run_out as (
         end
         and m.is_open
         and (routes = 'any' or not m.is_as_needed)
+        and not m.is_uncounted
         and m.last_date < m.as_of
         and m.last_date >= m.as_of - case when m.is_short_course then 90 else 730 end
         and not exists (

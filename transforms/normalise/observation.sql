@@ -67,16 +67,16 @@ drugs as (
         m.patient_id,
         case when not violated(m.violations, 'start_date') then m.start_date end as first_date,
         case
-            when violated(m.violations, 'start_date') or violated(m.violations, 'end_date') or violated(m.violations, 'days_supply')
-                or violated(m.violations, 'kind') or violated(m.violations, 'status') then null
+            when violated(m.violations, 'start_date') or violated(m.violations, 'end_date') then null
             when m.end_date is not null then m.end_date
+            when violated(m.violations, 'days_supply') or violated(m.violations, 'kind') or violated(m.violations, 'status') then null
             when m.days_supply is not null then m.start_date + least(ceil(m.days_supply), 40000)::integer - 1
             when m.kind = 'administration' then m.start_date
             when m.kind = 'dispense' then m.start_date + 29
             when m.status in ('stopped', 'completed', 'on-hold') then m.start_date
             else m.start_date - 1 + param('open_days')
         end as last_date,
-        m.drug_name is not null or (m.code_system is not null and m.code is not null) as is_readable,
+        m.drug_name is not null or coalesce(m.code_system <> 'LOCAL' and m.code is not null, false) as is_readable,
         list(i."class") filter (where i."class" is not null) as sets
     from pulled.medications as m
     left join norm.medication_ingredients as i
