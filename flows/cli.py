@@ -57,12 +57,21 @@ def a_date(text: str) -> date:
 
 
 Extract = Annotated[Path, typer.Argument(help="The folder of the extract.", show_default=False)]
-Out = Annotated[Path, typer.Option("--out", help="Where runs are published: OUT/runs/RUN_ID, OUT/latest.", show_default=False)]
+Out = Annotated[
+    Path, typer.Option("--out", help="Where runs are published: OUT/runs/RUN_ID, OUT/latest.", show_default=False)
+]
 AsOf = Annotated[
     date | None,
-    typer.Option("--as-of", parser=a_date, metavar="DATE", help="Day D; default: extract.json's as_of, else every patient's index_date."),
+    typer.Option(
+        "--as-of",
+        parser=a_date,
+        metavar="DATE",
+        help="Day D; default: extract.json's as_of, else every patient's index_date.",
+    ),
 ]
-Params = Annotated[Path | None, typer.Option("--params", metavar="FILE.toml", help="Parameters that differ from the defaults.")]
+Params = Annotated[
+    Path | None, typer.Option("--params", metavar="FILE.toml", help="Parameters that differ from the defaults.")
+]
 FormatOption = Annotated[Format | None, typer.Option("--format", help="Default: recognised from the folder.")]
 
 
@@ -71,7 +80,9 @@ def parameters_help() -> str:
     from rules.parameters import known_parameters
 
     lines = [
-        f"- `{p.name}` = {p.default}" + (f" ({p.least:g} to {p.greatest:g} {p.unit})" if p.least is not None else f" ({p.unit})") + f": {p.meaning}"
+        f"- `{p.name}` = {p.default}"
+        + (f" ({p.least:g} to {p.greatest:g} {p.unit})" if p.least is not None else f" ({p.unit})")
+        + f": {p.meaning}"
         for p in known_parameters().values()
     ]
     return "\n".join(lines)
@@ -83,15 +94,24 @@ def match(
     as_of: AsOf = None,
     phase: Annotated[Phase, typer.Option(help="Which windows apply.")] = Phase.prescreen,
     collection_date: Annotated[
-        date | None, typer.Option("--collection-date", parser=a_date, metavar="DATE", help="Day of cell collection; not before day D.")
+        date | None,
+        typer.Option(
+            "--collection-date", parser=a_date, metavar="DATE", help="Day of cell collection; not before day D."
+        ),
     ] = None,
     params: Params = None,
     format: FormatOption = None,
     lang: Annotated[Lang, typer.Option(help="Language of what a nurse reads.")] = Lang.en,
-    memory_limit: Annotated[str | None, typer.Option(metavar="SIZE", help="For example 2GB; default: 60 % of the machine's memory.")] = None,
+    memory_limit: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="For example 2GB; default: 60 % of the machine's memory.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Default: all cores.")] = None,
-    keep_store: Annotated[bool, typer.Option("--keep-store", help="Keep the run's DuckDB file, to try rules on.")] = False,
-    prefect: Annotated[bool, typer.Option("--prefect", help="As a Prefect flow run; so too where PREFECT_API_URL is set.")] = False,
+    keep_store: Annotated[
+        bool, typer.Option("--keep-store", help="Keep the run's DuckDB file, to try rules on.")
+    ] = False,
+    prefect: Annotated[
+        bool, typer.Option("--prefect", help="As a Prefect flow run; so too where PREFECT_API_URL is set.")
+    ] = False,
 ) -> None:
     from flows.nightly import nightly, nightly_flow
     from flows.progress import Progress, summary
@@ -140,7 +160,9 @@ def validate(
     as_of: AsOf = None,
     params: Params = None,
     format: FormatOption = None,
-    docs: Annotated[Path | None, typer.Option("--docs", metavar="DIR", help="Write the contract's results as a page.")] = None,
+    docs: Annotated[
+        Path | None, typer.Option("--docs", metavar="DIR", help="Write the contract's results as a page.")
+    ] = None,
 ) -> None:
     """Check an extract against the data contract alone.
 

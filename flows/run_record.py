@@ -47,4 +47,8 @@ class RunRecord:
 
 def versions() -> dict[str, str]:
     """Versions of the project, Python and the main libraries."""
-    return {"zm001": version("zm001"), "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    return {
+        "zm001": version("zm001"),
+        "python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }

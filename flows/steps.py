@@ -138,7 +138,9 @@ def check(run: Run) -> None:
             "rows": t.rows_read,
             "rejected": t.rows_rejected,
             "duplicates": t.duplicates,
-            "causes": [{"column": column, "cause": cause, "rows": rows} for (column, cause), rows in t.rejected.items()],
+            "causes": [
+                {"column": column, "cause": cause, "rows": rows} for (column, cause), rows in t.rejected.items()
+            ],
         }
         for name, t in report.tables.items()
         if t.is_present
@@ -181,7 +183,9 @@ def write(run: Run) -> None:
     run.folder.mkdir(exist_ok=True)
     gate.rejects(run.con, "run.cohort")
     previous = tables.read_candidates(run.settings.out / "latest" / "candidates.csv")
-    titles = run.con.sql("select key, text from run.messages where starts_with(key, 'step.') or starts_with(key, 'criterion.')")
+    titles = run.con.sql(
+        "select key, text from run.messages where starts_with(key, 'step.') or starts_with(key, 'criterion.')"
+    )
     tables.write_tables(
         run.con,
         run.folder,
@@ -201,9 +205,14 @@ def finish(run: Run) -> Path:
 def prepare(con: duckdb.DuckDBPyConnection, values: dict[str, str], settings: Settings) -> None:
     """Fill run.parameters, run.settings, maps, macros and the message catalogue. UsageError: collection before day D."""
     store.load(con, "run.parameters", parameter_frame(values))
-    con.execute("create or replace table run.settings as select ?::varchar as phase, ?::date as collection_date", [settings.phase, settings.collection_date])
+    con.execute(
+        "create or replace table run.settings as select ?::varchar as phase, ?::date as collection_date",
+        [settings.phase, settings.collection_date],
+    )
     if settings.collection_date is not None:
-        late = con.execute("select count(*) from raw.patients where as_of > ?", [settings.collection_date]).fetchall()[0][0]
+        late = con.execute("select count(*) from raw.patients where as_of > ?", [settings.collection_date]).fetchall()[
+            0
+        ][0]
         if late:
             raise UsageError(f"--collection-date {settings.collection_date}: before day D of {late} patients")
     load_maps(con)

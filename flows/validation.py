@@ -13,7 +13,9 @@ from transforms import store
 from transforms.ingest import detect, native
 
 
-def validated(extract: Path, *, as_of: date | None, params: Path | None, form: str | None, docs: Path | None) -> gate.ContractReport:
+def validated(
+    extract: Path, *, as_of: date | None, params: Path | None, form: str | None, docs: Path | None
+) -> gate.ContractReport:
     """The contract's report on an extract, printed as a table and, with ``docs``, written as a page."""
     values = parameters(read_toml(params) if params else None)
     progress = Progress()

@@ -57,7 +57,10 @@ class Item:
 def items() -> tuple[Item, ...]:
     """The items that have a rule file, in protocol order: inclusion before exclusion, then by number and letter."""
     folder = resource(PACKAGE, "criteria")
-    found = sorted((_item(file.name, file.read_text(encoding="utf-8")) for file in folder.iterdir() if file.name.endswith(".sql")), key=_order)
+    found = sorted(
+        (_item(file.name, file.read_text(encoding="utf-8")) for file in folder.iterdir() if file.name.endswith(".sql")),
+        key=_order,
+    )
     return tuple(Item(i.item_id, i.criterion_id, i.file, position, i.header, i.sql) for position, i in enumerate(found))
 
 
@@ -78,7 +81,16 @@ def load_trial(con: duckdb.DuckDBPyConnection, lang: str) -> None:
     run_sql(con, "transforms.normalise", "rows.sql", "intervals.sql")
     run_sql(con, "rules.shared", *SCALAR_MACROS)
     rows = [
-        (i.item_id, i.criterion_id, i.position, i.header["kind"], i.header["title"], i.header["title_zh"], i.header["on_fail"] or None, i.is_judgement)
+        (
+            i.item_id,
+            i.criterion_id,
+            i.position,
+            i.header["kind"],
+            i.header["title"],
+            i.header["title_zh"],
+            i.header["on_fail"] or None,
+            i.is_judgement,
+        )
         for i in items()
     ]
     schema = ["item_id", "criterion_id", "position", "kind", "title", "title_zh", "on_fail", "is_judgement"]
@@ -87,7 +99,11 @@ def load_trial(con: duckdb.DuckDBPyConnection, lang: str) -> None:
     known = csv_frame("data_contracts", "review_items.csv")["item_id"].to_list()
     for_ever = set(trial()["reviews_hold_for_ever"])  # type: ignore[call-overload]
     holds = [
-        "for ever" if item in for_ever or item.startswith("C-") else "descriptor window" if re.fullmatch(r"S\d\d", item) else "review days"
+        "for ever"
+        if item in for_ever or item.startswith("C-")
+        else "descriptor window"
+        if re.fullmatch(r"S\d\d", item)
+        else "review days"
         for item in known
     ]
     load(con, "map.review_validity", pl.DataFrame({"item_id": known, "holds": holds}))
@@ -101,7 +117,9 @@ def messages(con: duckdb.DuckDBPyConnection, lang: str) -> pl.DataFrame:
         union all select 'concept.' || concept, {text} from map.concepts
     """).pl()
     chosen = "title_zh" if lang == "zh" else "title"
-    criteria = csv_frame(PACKAGE, "criteria.csv").select(pl.concat_str(pl.lit("criterion."), "criterion_id").alias("key"), pl.col(chosen).alias("text"))
+    criteria = csv_frame(PACKAGE, "criteria.csv").select(
+        pl.concat_str(pl.lit("criterion."), "criterion_id").alias("key"), pl.col(chosen).alias("text")
+    )
     catalogue = csv_frame(PACKAGE, "messages.csv").select("key", pl.col(lang).alias("text"))
     return pl.concat([catalogue, criteria, titles.select("key", "text")])
 

@@ -135,7 +135,9 @@ def write_extract(section: Section, folder: Path) -> None:
                 writer.writerow({name: "" if value == "null" else value for name, value in full.items()})
 
 
-def run(section: Section, folder: Path, *, only: str | None = None, cohort_is: str = "all") -> duckdb.DuckDBPyConnection:
+def run(
+    section: Section, folder: Path, *, only: str | None = None, cohort_is: str = "all"
+) -> duckdb.DuckDBPyConnection:
     """A store in which the section's extract has been assessed; ``only``: evaluate one item and leave criteria out."""
     write_extract(section, folder / "extract")
     con = store.connect()

@@ -16,5 +16,7 @@ def pull(con: duckdb.DuckDBPyConnection) -> int:
     """Make run.cohort and pulled.* (the cohort's rows as typed by the contract, quarantined ones included); returns its size."""
     run_sql(con, "transforms", "cohort.sql")
     for table in TABLES:
-        con.execute(f"create or replace table pulled.{table} as select t.* from raw.{table} as t semi join run.cohort using (patient_id)")
+        con.execute(
+            f"create or replace table pulled.{table} as select t.* from raw.{table} as t semi join run.cohort using (patient_id)"
+        )
     return con.sql("select count(*) from run.cohort").fetchall()[0][0]

@@ -27,7 +27,10 @@ def connect(
     con.execute("set preserve_insertion_order = false")
     if spill:
         con.execute("set temp_directory = ?", [str(spill)])
-    con.execute("set memory_limit = ?", [memory_limit or f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') * 6 // 10} B"])
+    con.execute(
+        "set memory_limit = ?",
+        [memory_limit or f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') * 6 // 10} B"],
+    )
     if threads:
         con.execute("set threads = ?", [threads])
     for schema in SCHEMAS:

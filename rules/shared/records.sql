@@ -21,8 +21,8 @@ create or replace macro said_event(e) as say('record.event', '@concept.' || e.co
 
 -- One row per assessed patient: the outcome where no row satisfies an item that is closed on a table (diagnoses, procedures or
 -- immunizations): absent, or why absence cannot be read. deciding: the sets whose codes a code system must have for its rows to show
--- that the patient is under observation; all_sets: every set of the item; span: its window (null: ever).
-create or replace macro no_record(closed_table, deciding, all_sets, span) as table
+-- that the patient is under observation; all_sets: every set of the item; span: its window (null: ever), which ends on the anchor.
+create or replace macro no_record_before(closed_table, deciding, all_sets, span, anchor) as table
 with systems as (
     select code_system, count(distinct concept) as concept_count
     from norm.concept_systems
@@ -48,7 +48,9 @@ doubtful as (
         q.source_table = closed_table
         and not (q.is_readable and not list_has_any(q.sets, all_sets))
         and not coalesce(q.known_date > p.as_of, false)
-        and not coalesce(span is not null and (q.first_date > p.as_of or q.last_date < window_start(p.as_of, span)), false)
+        and not coalesce(
+            span is not null and (q.first_date > window_end(anchor, p) or q.last_date < window_start(window_end(anchor, p), span)), false
+        )
     group by q.patient_id
 )
 
@@ -66,10 +68,13 @@ from norm.patients as p
 left join seen as s on p.patient_id = s.patient_id
 left join doubtful as d on p.patient_id = d.patient_id;
 
--- The same for an item that is closed on medications: classes of drugs; span null: ever; routes that the item counts: any, systemic, or
--- intravenous (stated, or none stated and not a local form).
+create or replace macro no_record(closed_table, deciding, all_sets, span) as table
+from no_record_before(closed_table, deciding, all_sets, span, 'day D');
+
+-- The same for an item that is closed on medications. classes: every class of the item, the first the one that is missed; uses: how a row
+-- must have been in use for the item to count it (feat.run_out); span: its window (null: ever), which ends on the anchor.
 -- An open row that only the limit for open rows ended, not long ago and with no later row of its ingredient, forbids reading absence.
-create or replace macro no_medication(classes, span, routes) as table
+create or replace macro no_medication_before(classes, uses, span, anchor) as table
 with seen as (
     select patient_id, bool_or(code_system = 'known') as is_observed
     from norm.observed
@@ -85,30 +90,17 @@ doubtful as (
         q.source_table = 'medications'
         and not (q.is_readable and not list_has_any(q.sets, classes))
         and not coalesce(q.known_date > p.as_of, false)
-        and not coalesce(span is not null and (q.first_date > p.as_of or q.last_date < window_start(p.as_of, span)), false)
+        and not coalesce(
+            span is not null and (q.first_date > window_end(anchor, p) or q.last_date < window_start(window_end(anchor, p), span)), false
+        )
     group by q.patient_id
 ),
 
 run_out as (
-    select m.patient_id, list(cite('medications', m.medication_id, m.start_date)) as evidence
-    from norm.medications as m
-    where
-        list_contains(classes, m."class")
-        and case routes
-            when 'any' then true
-            when 'systemic' then m.route_group <> 'local'
-            else m.route = 'iv' or (m.route is null and m.route_group <> 'local')
-        end
-        and m.is_open
-        and (routes = 'any' or not m.is_as_needed)
-        and not m.is_uncounted
-        and m.last_date < m.as_of
-        and m.last_date >= m.as_of - case when m.is_short_course then 90 else 730 end
-        and not exists (
-            select 1 from norm.medications as later
-            where later.patient_id = m.patient_id and later.ingredient = m.ingredient and later.start_date > m.start_date
-        )
-    group by m.patient_id
+    select patient_id, list(cite('medications', medication_id, start_date)) as evidence
+    from feat.run_out
+    where list_has_any(uses_of_row, uses)
+    group by patient_id
 )
 
 select
@@ -125,6 +117,10 @@ from norm.patients as p
 left join seen as s on p.patient_id = s.patient_id
 left join doubtful as d on p.patient_id = d.patient_id
 left join run_out as r on p.patient_id = r.patient_id;
+
+-- The same where one class decides: routes that the item counts: any, systemic, or intravenous.
+create or replace macro no_medication(classes, span, routes) as table
+from no_medication_before(classes, list_transform(classes, lambda c: c || ' ' || routes), span, 'day D');
 
 -- One row per patient on a class of drug on day D: its chain of use going back over covered days with gaps of at most 7 days.
 create or replace macro chain_of_use(wanted_class) as table

@@ -5,27 +5,28 @@
 create or replace macro latest_result(wanted, days) as table
 with dated_results as (
     select
-        r.*,
+        r.patient_id, r.result_no, r.source_table, r.row_id, r.taken_at, r.taken_date, r.is_corrected,
+        r.cause is null as is_usable,
         r.taken_date between coalesce(p.as_of - days::integer, p.blood_from)
             and case when days::integer is null then p.blood_to else p.as_of end as is_in_window
     from norm.results as r
     inner join norm.patients as p on r.patient_id = p.patient_id
-    where r.analyte = wanted and not (wanted = 'spo2' and r.is_on_oxygen)
+    where r.analyte = wanted and not r.is_on_oxygen
 ),
 
 picked as (
     select
         patient_id,
-        max_by(dated_results, {'a': taken_at, 'b': is_corrected, 'c': row_id}) filter (where is_in_window and cause is null) as latest,
-        list(cite(source_table, row_id, taken_date)) filter (where is_in_window and cause is not null) as unusable,
-        max(taken_date) filter (where not is_in_window and cause is null) as older_date
+        max_by(result_no, {'a': taken_at, 'b': is_corrected, 'c': row_id}) filter (where is_in_window and is_usable) as result_no,
+        list(cite(source_table, row_id, taken_date)) filter (where is_in_window and not is_usable) as unusable,
+        max(taken_date) filter (where not is_in_window and is_usable) as older_date
     from dated_results
     group by patient_id
 )
 
 select
     p.patient_id,
-    k.latest,
+    case when r.result_no is not null then r end as latest,
     case
         when k.unusable is not null
             then undecided('unusable_data', say('result.unusable_data', '@analyte.' || wanted, newest(k.unusable)), k.unusable)
@@ -36,25 +37,27 @@ select
         else undecided('missing_data', say('result.missing_data', '@analyte.' || wanted))
     end as nothing
 from norm.patients as p
-left join picked as k on p.patient_id = k.patient_id;
+left join picked as k on p.patient_id = k.patient_id
+left join norm.results as r on k.result_no = r.result_no and r.analyte = wanted;
 
 create or replace macro cited(latest) as [cite(latest.source_table, latest.row_id, latest.taken_date)];
+create or replace macro shown(latest) as trim(latest.value) || coalesce(' ' || nullif(trim(latest.unit), ''), '');
 create or replace macro analyte_of(latest) as '@analyte.' || latest.analyte;
 
 -- The latest result against a fixed limit; is_met is what the comparison of its interval gave: true, false or null (censored).
 create or replace macro judge(latest, nothing, is_met, threshold) as case
     when latest is null then nothing
-    when is_met then passed(say('result.met', analyte_of(latest), latest.shown, latest.taken_date, threshold), cited(latest))
+    when is_met then passed(say('result.met', analyte_of(latest), shown(latest), latest.taken_date, threshold), cited(latest))
     when not is_met
-        then failed(say('result.not_met', analyte_of(latest), latest.shown, latest.taken_date, threshold), cited(latest), 'changeable')
-    else undecided('censored', say('result.censored', analyte_of(latest), latest.shown, latest.taken_date, threshold), cited(latest))
+        then failed(say('result.not_met', analyte_of(latest), shown(latest), latest.taken_date, threshold), cited(latest), 'changeable')
+    else undecided('censored', say('result.censored', analyte_of(latest), shown(latest), latest.taken_date, threshold), cited(latest))
 end;
 
 -- The latest result against a multiple of the upper limit of normal of its own row, else of the analyte's default range.
 create or replace macro judge_times_limit(latest, nothing, multiple) as case
     when latest is null then nothing
     when latest.limit_high is null
-        then undecided('unusable_data', say('result.no_limit', analyte_of(latest), latest.shown, latest.taken_date), cited(latest))
+        then undecided('unusable_data', say('result.no_limit', analyte_of(latest), shown(latest), latest.taken_date), cited(latest))
     else judge(
         latest,
         nothing,
@@ -72,12 +75,13 @@ select
         latest,
         nothing,
         at_least(latest.interval_, threshold),
-        '≥ ' || threshold || ' ' || latest.canonical_unit
+        '≥ ' || threshold || coalesce(' ' || u.canonical_unit, '')
     ))
-from latest_result(wanted, null);
+from latest_result(wanted, null)
+inner join map.analytes as u on u.analyte = wanted;
 
 -- One sentence and the row of a serology or viral load result.
-create or replace macro said_result(latest) as say('result.is', analyte_of(latest), latest.shown, latest.taken_date);
+create or replace macro said_result(latest) as say('result.is', analyte_of(latest), shown(latest), latest.taken_date);
 
 -- Cockcroft–Gault in mL/min as an interval: a sex other than male or female, an age of two years, a censored weight or creatinine give
 -- bounds. Creatinine is in µmol/L, weight in kg.
@@ -104,9 +108,9 @@ create or replace macro said_estimate(estimate, creatinine, weight) as say(
         when estimate.low = estimate.high then round(estimate.low, 1)::varchar
         else round(estimate.low, 1) || '–' || round(estimate.high, 1)
     end,
-    creatinine.shown,
+    shown(creatinine),
     creatinine.taken_date,
-    weight.shown,
+    shown(weight),
     weight.taken_date
 );
 

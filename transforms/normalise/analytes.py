@@ -12,14 +12,16 @@ from transforms.store import csv_frame, load
 def load_maps(con: duckdb.DuckDBPyConnection) -> None:
     """Fill map.analytes, map.analyte_codes, map.analyte_names and map.units from maps/analytes.csv."""
     analytes = csv_frame("transforms.normalise", "maps", "analytes.csv")
-    number = pl.col("plausible_low", "plausible_high", "default_low", "default_high", "default_high_male").cast(pl.Float64)
-    load(con, "map.analytes", analytes.with_columns(number))
+    number = pl.col("plausible_low", "plausible_high", "default_low", "default_high", "default_high_male").cast(
+        pl.Float64
+    )
+    kinds = {"is_serology": "serology", "is_number": "number|observation", "is_viral_load": "viral load"}
+    flags = [pl.col("kind").str.contains(pattern).alias(name) for name, pattern in kinds.items()]
+    load(con, "map.analytes", analytes.with_columns(number, *flags))
     load(con, "map.analyte_codes", exploded(analytes, "loinc", "code"))
     names = exploded(analytes, "names", "name")
     load(con, "map.analyte_names", names.with_columns(pl.col("name").map_elements(name_key, pl.String)))
     load(con, "map.units", units(analytes))
-    words = csv_frame("transforms.normalise", "maps", "value_words.csv")
-    load(con, "map.words", words.with_columns(pl.col("word").map_elements(name_key, pl.String)))
 
 
 def exploded(frame: pl.DataFrame, column: str, name: str) -> pl.DataFrame:
@@ -35,12 +37,16 @@ def units(analytes: pl.DataFrame) -> pl.DataFrame:
     """
     rows = []
     for analyte, text in analytes.select("analyte", "units_and_factors").drop_nulls().iter_rows():
-        listed = [("".join(unit.split()), factor) for unit, _, factor in (entry.rpartition("=") for entry in text.split("|"))]
+        listed = [
+            ("".join(unit.split()), factor) for unit, _, factor in (entry.rpartition("=") for entry in text.split("|"))
+        ]
         for unit, factor in dict.fromkeys(listed):
             is_told_by_case = any(u.lower() == unit.lower() and f != factor for u, f in listed)
             key = unit if is_told_by_case else unit.lower()
             rows.append((analyte, key, *((1 / 1.8, 32.0) if factor == "F" else (float(factor), 0.0))))
-    return pl.DataFrame(rows, schema=["analyte", "unit_key", "factor", "offset"], orient="row").unique(maintain_order=True)
+    return pl.DataFrame(rows, schema=["analyte", "unit_key", "factor", "offset"], orient="row").unique(
+        maintain_order=True
+    )
 
 
 def reported_texts(con: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
@@ -60,8 +66,8 @@ def reported_texts(con: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
                 parsed.comparator if parsed else None,
                 parsed.number if parsed else None,
                 fold(text).isascii() and fold(text).isdigit(),
-                word,
-                result_words().get(word) if word else None,
+                result_words()[word].meaning if word else None,
+                result_words()[word].viral_load if word else None,
                 serology_titre(analyte, text),
             )
         )
@@ -71,8 +77,8 @@ def reported_texts(con: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
         "comparator": pl.String,
         "number": pl.Float64,
         "is_plain_integer": pl.Boolean,
-        "word": pl.String,
         "meaning": pl.String,
+        "viral_load_word": pl.String,
         "titre": pl.String,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")

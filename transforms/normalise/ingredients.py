@@ -20,7 +20,11 @@ def load_drugs(con: duckdb.DuckDBPyConnection) -> None:
         for ingredient, listed in drugs.select("ingredient", column).drop_nulls().iter_rows()
         for code in listed.split("|")
     ]
-    load(con, "map.drug_codes", pl.DataFrame(codes, schema=["code_system", "code", "is_stem", "ingredient"], orient="row"))
+    load(
+        con,
+        "map.drug_codes",
+        pl.DataFrame(codes, schema=["code_system", "code", "is_stem", "ingredient"], orient="row"),
+    )
     coverage = [
         (ingredient, position, *entry.split("="))
         for ingredient, listed in drugs.select("ingredient", "days_per_dose").drop_nulls().iter_rows()

@@ -16,3 +16,9 @@ create or replace macro greater(b, threshold) as case
 end;
 create or replace macro at_most(b, threshold) as not greater(b, threshold);
 create or replace macro less(b, threshold) as not at_least(b, threshold);
+
+-- A viral load and its limit as plain numbers: a unit that begins with log or lg holds the exponent of ten.
+create or replace macro viral_number(number, is_log) as
+    round(case when is_log then pow(10, case when number > 300 then 300 else number end) else number end, 9);
+create or replace macro viral_limit(number, is_log) as
+    case when is_log or number > 0 then viral_number(number, is_log) end;

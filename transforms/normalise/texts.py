@@ -62,16 +62,24 @@ def quantity(text: str) -> Quantity | None:
     return Quantity(_comparator(match), number) if isfinite(number) else None
 
 
+@dataclass(frozen=True)
+class Word:
+    """What a listed result word says: positive, negative or equivocal; of a viral load above, below or nothing."""
+
+    meaning: str
+    viral_load: str | None
+
+
 @cache
-def result_words() -> dict[str, str]:
-    """The listed result words, folded, with what each means: positive, negative or equivocal."""
+def result_words() -> dict[str, Word]:
+    """The listed result words, folded."""
     rows = csv_frame("transforms.normalise", "maps", "value_words.csv").iter_rows(named=True)
-    return {name_key(row["word"]): row["meaning"] for row in rows}
+    return {name_key(row["word"]): Word(row["meaning"], row["viral_load"]) for row in rows}
 
 
 @cache
 def _negative_word() -> re.Pattern[str]:
-    words = [word for word, meaning in result_words().items() if meaning == "negative" and word != "-"]
+    words = [text for text, word in result_words().items() if word.meaning == "negative" and text != "-"]
     longest_first = sorted(words, key=len, reverse=True)
     return re.compile("|".join(rf"(?<![a-z]){re.escape(word)}(?![a-z])" for word in longest_first))
 

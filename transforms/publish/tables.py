@@ -15,7 +15,14 @@ PLAIN_NUMBER = r"^-?\d+(\.\d+)?$"
 SMALL_COUNT = 5
 
 
-def write_tables(con: duckdb.DuckDBPyConnection, into: Path, *, criteria: list[str], titles: dict[str, str], previous: pl.DataFrame | None) -> None:
+def write_tables(
+    con: duckdb.DuckDBPyConnection,
+    into: Path,
+    *,
+    criteria: list[str],
+    titles: dict[str, str],
+    previous: pl.DataFrame | None,
+) -> None:
     """Write every table of a run into the folder ``into``.
 
     ``criteria``: the columns of candidates.csv after to_do; ``titles``: criterion -> title in the run's language; ``previous``: the
@@ -26,7 +33,11 @@ def write_tables(con: duckdb.DuckDBPyConnection, into: Path, *, criteria: list[s
     write_csv(funnel(con, titles), into / "funnel.csv")
     unmapped = 'select source_table as "table", code_system, code, text, row_count as rows, patient_count as patients from norm.unmapped'
     write_csv(con.sql(f"{unmapped} order by all").pl(), into / "unmapped.csv")
-    _write_parquet(con, "select * exclude (position) from pub.verdict_rows order by patient_id, position", into / "verdicts.parquet")
+    _write_parquet(
+        con,
+        "select * exclude (position) from pub.verdict_rows order by patient_id, position",
+        into / "verdicts.parquet",
+    )
     _write_parquet(
         con,
         'select table_name as "table", row_id, column_name as "column", cause from gate.rejects'
@@ -46,9 +57,9 @@ def candidates(con: duckdb.DuckDBPyConnection, criteria: list[str], previous: pl
     )
     absent = [pl.lit(None, pl.String).alias(c) for c in criteria if c not in frame.columns]
     fixed = [*listed.columns[:4], "change", *listed.columns[4:]]
-    return frame.with_columns(*absent, pl.col("expected_pass").map_elements(lambda p: f"{p:.6f}", pl.String), to_do=pl.lit(None, pl.String)).select(
-        *fixed, "to_do", *criteria
-    )
+    return frame.with_columns(
+        *absent, pl.col("expected_pass").map_elements(lambda p: f"{p:.6f}", pl.String), to_do=pl.lit(None, pl.String)
+    ).select(*fixed, "to_do", *criteria)
 
 
 def changes(listed: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
@@ -59,7 +70,15 @@ def changes(listed: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame
     before = previous.select("patient_id", old_rank=pl.col("rank").cast(pl.Int64), old_tier=pl.col("tier"))
     place = pl.col("tier").replace_strict(tiers, [0, 1, 2], return_dtype=pl.Int64) * 10**9 + pl.col("rank")
     old = pl.col("old_tier").replace_strict(tiers, [0, 1, 2], return_dtype=pl.Int64) * 10**9 + pl.col("old_rank")
-    change = pl.when(old.is_null()).then(pl.lit("new")).when(place < old).then(pl.lit("up")).when(place > old).then(pl.lit("down")).otherwise(pl.lit("same"))
+    change = (
+        pl.when(old.is_null())
+        .then(pl.lit("new"))
+        .when(place < old)
+        .then(pl.lit("up"))
+        .when(place > old)
+        .then(pl.lit("down"))
+        .otherwise(pl.lit("same"))
+    )
     return listed.join(before, on="patient_id", how="left").select("patient_id", change=change)
 
 
@@ -68,7 +87,11 @@ def funnel(con: duckdb.DuckDBPyConnection, titles: dict[str, str]) -> pl.DataFra
     frame = con.sql("select * from pub.funnel order by step").pl()
     counts = ["remaining", "failed", "unknown", "only_failing_here"]
     hidden = [
-        pl.when(pl.col(c).is_between(1, SMALL_COUNT - 1)).then(pl.lit(f"<{SMALL_COUNT}")).otherwise(pl.col(c).cast(pl.String)).alias(c) for c in counts
+        pl.when(pl.col(c).is_between(1, SMALL_COUNT - 1))
+        .then(pl.lit(f"<{SMALL_COUNT}"))
+        .otherwise(pl.col(c).cast(pl.String))
+        .alias(c)
+        for c in counts
     ]
     title = pl.col("title_key").replace_strict(titles, default=pl.col("title_key"), return_dtype=pl.String)
     return frame.with_columns(hidden).select("step", "item_id", title.alias("title"), *counts)
@@ -77,7 +100,12 @@ def funnel(con: duckdb.DuckDBPyConnection, titles: dict[str, str]) -> pl.DataFra
 def write_csv(frame: pl.DataFrame, path: Path, *, bom: bool = False) -> None:
     """Write a CSV for people: CRLF, no cell that a spreadsheet would run as a formula."""
     text = pl.selectors.string()
-    guarded = pl.when(text.str.contains(FORMULA) & ~text.str.contains(PLAIN_NUMBER)).then("'" + text).otherwise(text).name.keep()
+    guarded = (
+        pl.when(text.str.contains(FORMULA) & ~text.str.contains(PLAIN_NUMBER))
+        .then("'" + text)
+        .otherwise(text)
+        .name.keep()
+    )
     frame.with_columns(guarded).write_csv(path, include_bom=bom, line_terminator="\r\n")
 
 

@@ -29,6 +29,7 @@ TELLING = ("admissions", "diagnoses_icd", "labevents", "d_labitems", "prescripti
 NEEDS = {"procedures": ("procedures_icd",), "observations": ("omr",)}  # native tables that are absent with their source
 NUMBERS = ("low_per_day", "high_per_day", "factor")
 BOOLEANS = ("is_as_needed", "is_once", "is_required")
+STEPS = ("pieces", "orders", "administrations")  # what the medications are made of
 # patients last: day D is read from the other tables
 TABLES = ("labs", "medications", "diagnoses", "procedures", "observations", "patients")
 
@@ -61,8 +62,9 @@ def convert(
             con.execute("set threads = $threads", {"threads": threads})
         read_maps(con)
         present = read_sources(con, hosp)
-        for view in ("orders", "administrations"):
-            con.execute(f"create view door.{view} as {sql(view)}")
+        for step in STEPS:  # apart, so that no two big joins need memory at once
+            copy_to(con, sql(step), spill / f"{step}.parquet")
+            con.execute(f"create view door.{step} as from read_parquet({literal(str(spill / f'{step}.parquet'))})")
         rows = {}
         for table in TABLES:
             if all(source in present for source in NEEDS.get(table, ())):
@@ -169,7 +171,7 @@ def scan(path: Path, columns: dict[str, tuple[str, str]]) -> str:
     types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name, _ in columns.values())
     return (
         f"read_csv({literal(str(path))}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
-        f"max_line_size = 16777216, columns = {{{types}}})"
+        f"columns = {{{types}}})"
     )
 
 

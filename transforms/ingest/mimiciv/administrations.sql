@@ -1,34 +1,8 @@
--- One row per entry of the medication record. What was given is the sum of the pieces of emar_detail ('1.1', '1.2', '2.1' …), known
--- only if every piece is a number in the same unit. A running infusion is an administration of unknown dose; what was not given, and
+-- One row per entry of the medication record, with the dose of pieces.sql. A running infusion is an administration of unknown dose; what was not given, and
 -- what is no giving (a line stopped, a patch looked at), is kept as cancelled. A blank event with a dose is a part of a dose and was
 -- given (such parts add up to the dose due); any other entry whose event is missing may or may not be a giving: an as-needed
 -- statement of that day, which counts as [0, dose].
-with pieces as (
-    select
-        emar_id,
-        case
-            when
-                count(*) = count(plain_number(dose_given)) and count(*) = count(dose_given_unit)
-                and min(lower(dose_given_unit)) = max(lower(dose_given_unit))
-                then round(sum(plain_number(dose_given)), 9)
-        end as dose,
-        min(dose_given_unit) as unit,
-        min(product_description) as product
-    from src.emar_detail
-    where parent_field_ordinal is not null
-    group by emar_id
-),
-
-parents as (
-    select
-        emar_id,
-        min(route) as route
-    from src.emar_detail
-    where parent_field_ordinal is null and route is not null
-    group by emar_id
-),
-
-unnamed as (
+with unnamed as (
     select distinct pharmacy_id
     from src.emar
     where medication is null and pharmacy_id is not null
@@ -53,7 +27,7 @@ entries as (
         try_cast(e.charttime as timestamp)::date as start_date,
         e.event_txt,
         coalesce(e.medication, p.medication, o.drug, d.product) as drug,
-        coalesce(a.route, p.route) as route,
+        coalesce(d.route, p.route) as route,
         d.dose as reported_dose,
         d.unit as reported_unit,
         v.meaning is null as is_event_unknown,
@@ -62,8 +36,7 @@ entries as (
             else coalesce(v.meaning, 'unclear')
         end as meaning
     from src.emar as e
-    left join pieces as d on e.emar_id = d.emar_id
-    left join parents as a on e.emar_id = a.emar_id
+    left join door.pieces as d on e.emar_id = d.emar_id
     left join src.pharmacy as p on e.pharmacy_id = p.pharmacy_id
     left join ordered as o on e.pharmacy_id = o.pharmacy_id
     left join maps.emar_events as v on lower(coalesce(e.event_txt, '')) = lower(coalesce(v.event, ''))

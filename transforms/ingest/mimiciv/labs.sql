@@ -89,7 +89,12 @@ read_comments as (
 valued as (
     select
         *,
-        coalesce(reported, value_number, from_comment) as found
+        try_cast(charttime as timestamp) as collected_at,
+        coalesce(reported, value_number, from_comment) as found,
+        case
+            when contains(coalesce(reported, from_comment), '-')
+                then regexp_extract(coalesce(reported, from_comment), '^(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)$', ['low', 'high'])
+        end as ends
     from read_comments
 )
 
@@ -102,9 +107,9 @@ select
         when c.loinc is not null and c.is_same_fluid then c.label
         else coalesce(c.label, 'item ' || v.itemid) || ' [' || concat_ws(', ', c.fluid, c.category) || ']'
     end as test_name,
-    try_cast(v.charttime as timestamp) as collected_at,
+    v.collected_at,
     case
-        when regexp_full_match(v.found, '0\s*-\s*\d+(\.\d+)?') then '<=' || regexp_extract(v.found, '-\s*(.+)$', 1)
+        when v.ends['low'] = '0' then '<=' || v.ends['high']
         else coalesce(v.found, '___')
     end as value,
     case when u.itemid is not null then u.unit when g.reported is not null then g.unit else v.valueuom end as unit,
@@ -117,7 +122,7 @@ select
         case when v.labevent_id is null then 'lost:no_id' end,
         case when v.subject_id is null then 'lost:no_patient' end,
         case when v.itemid is null then 'lost:no_code' end,
-        case when try_cast(v.charttime as timestamp) is null then 'lost:no_date' end,
+        case when v.collected_at is null then 'lost:no_date' end,
         reason(c.loinc is null, 'no_loinc', v.itemid || ' ' || coalesce(c.label, '') || ' ' || coalesce(c.fluid, '')),
         reason(c.loinc is not null and not c.is_same_fluid, 'fluid_differs', v.itemid),
         case
@@ -127,8 +132,8 @@ select
             else reason(true, 'value_in_comment_unreadable', v.itemid || ' ' || coalesce(c.label, ''))
         end,
         case
-            when regexp_full_match(v.found, '0\s*-\s*\d+(\.\d+)?') then 'range_from_zero'
-            when regexp_full_match(v.found, '\d+(\.\d+)?\s*-\s*\d+(\.\d+)?') then 'range'
+            when v.ends['low'] = '0' then 'range_from_zero'
+            when v.ends['low'] <> '' then 'range'
         end,
         reason(l.itemid is not null and v.ref_range_upper is not null, 'limits_not_normal', v.itemid || ' ' || coalesce(c.label, '')),
         reason(v.flag is not null and lower(v.flag) <> 'abnormal', 'flag_unknown', v.flag)
