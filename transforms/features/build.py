@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import duckdb
 
-from transforms.store import run_sql
+from transforms.features.doses import dose_units
+from transforms.store import load, run_sql
+
+PACKAGE = "transforms.features"
 
 
 def derive(con: duckdb.DuckDBPyConnection) -> None:
-    """Build feat.* from norm.*."""
-    run_sql(con, "transforms.features", "recorded.sql")
+    """Build feat.* from norm.* and map.*."""
+    load(con, "map.dose_units", dose_units(con))
+    run_sql(con, PACKAGE, "doses.sql", "exposures.sql", "recorded.sql", "patients.sql")

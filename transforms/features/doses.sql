@@ -1,12 +1,15 @@
 -- Daily doses of glucocorticoids and listed immunosuppressants as bounds, day by day over the last 365 days (protocol §3.1).
 -- Days are never listed one by one: rows are laid over runs of days between which no row begins or ends.
 
--- One row per patient and day with a usable body weight: the latest of that day, in kg, as an interval.
+-- One row per patient and day with a usable body weight: the latest of that day, in kg; low and high are its bounds where it is censored.
 create or replace table feat.weights as
 select
     patient_id,
     taken_date,
-    max_by(interval_, {'at': taken_at, 'is_corrected': is_corrected, 'row_id': row_id}) as weight_kg
+    max_by(
+        {'kg': number, 'low': interval_.low, 'high': interval_.high},
+        {'at': taken_at, 'is_corrected': is_corrected, 'row_id': row_id}
+    ) as weight
 from norm.results
 where analyte = 'body_weight' and cause is null
 group by patient_id, taken_date;
@@ -43,7 +46,7 @@ weighed as (
         r.*,
         case
             when not r.is_per_kg then {'low': 1::double, 'high': 1::double}
-            when w.taken_date >= r.start_date - 365 then {'low': w.weight_kg.low, 'high': w.weight_kg.high}
+            when w.taken_date >= r.start_date - 365 then {'low': w.weight.low, 'high': w.weight.high}
         end as times_weight
     from running as r
     asof left join feat.weights as w on r.patient_id = w.patient_id and r.start_date >= w.taken_date

@@ -1,4 +1,4 @@
--- One row per assessed patient: the latest recorded SLEDAI-2K total in its window, and the facts of the list that are not derived yet.
+-- One row per assessed patient: the latest recorded SLEDAI-2K total in its window; SLEDAI-2K itself is not derived yet.
 create or replace table feat.sledai as
 select
     p.patient_id,
@@ -8,7 +8,3 @@ select
     null::integer as sledai_high
 from norm.patients as p
 inner join latest_result('sledai_total', param('sledai_window_days')) as t on p.patient_id = t.patient_id;
-
-create or replace table feat.patients as
-select patient_id, sledai_high, null::double as gc_oral_low, null::double as gc_oral_high
-from feat.sledai;
