@@ -1,23 +1,29 @@
-"""Reads *.cases.md: small tables that say what an item must find, and runs each section of them through the pipeline.
+"""Reads *.cases.md: small tables that say what an item must find; runs each section of them through the pipeline.
 
-A section is a second-level heading, optional settings lines, given tables (a line with the table's name, then a pipe table) and
-one table named ``expect``. Dates may be written D, D-90, D+1 (days from day D = 2026-03-01). What a row leaves out is filled from
-case_defaults.csv; ids are made; every patient named anywhere exists, as a woman born 1985-06-15, unless ``patients`` says otherwise.
+A section is a second-level heading, optional settings lines, given tables (a line with the table's name, then a pipe
+table) and one table named ``expect``. Dates may be written D, D-90, D+1 (days from day D = 2026-03-01). What a row leaves
+out is filled from case_defaults.csv; ids are made; every patient named anywhere exists, as a woman born 1985-06-15,
+unless ``patients`` says otherwise.
 
-Settings lines: ``absent: procedures, observations`` (tables that the extract does not have; all others are there, empty),
-``parameter: blood_days = 30``, ``phase: collection D+5``.
+Settings lines: ``absent: procedures, observations`` (tables that the extract does not have; all others are there,
+empty), ``parameter: blood_days = 30``, ``phase: collection D+5``.
+
+A given table ``outcomes`` (patient_id, item_id, verdict, …) stands in for what the rules would find: for cases of what
+is made of verdicts.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any, Literal
 
 import duckdb
+import polars as pl
 
 from data_contracts import contract, gate
 from flows.settings import Settings
@@ -97,7 +103,7 @@ def _set(section: Section, name: str, text: str) -> None:
 
 
 def a_day(cell: str) -> str:
-    """``D-90`` as a date; a time may follow (``D-3 08:30``); other cells as they are; a cell in backticks is taken literally."""
+    """``D-90`` as a date; a time may follow (``D-3 08:30``); a cell in backticks is taken literally, others as they are."""
     if re.fullmatch(r"`.*`", cell):
         return cell[1:-1]
     match = re.fullmatch(r"D([+-]\d+)?( \d\d:\d\d)?", cell)
@@ -115,7 +121,7 @@ def defaults() -> dict[str, Row]:
 
 def write_extract(section: Section, folder: Path) -> None:
     """The given rows as a native extract of CSV files."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     filled = defaults()
     named = {row["patient_id"] for rows in [*section.given.values(), section.expected] for row in rows}
     given = dict(section.given)
@@ -144,16 +150,54 @@ def run(
     extract = native.stage(folder / "extract", folder)
     gate.check(con, extract, as_of=DAY, max_rejected_share=1, min_rejected_rows=10**6)
     values = parameters({"cohort": cohort_is, **section.parameters})
-    phase = "collection" if section.collection_date else "prescreen"
+    phase: Literal["prescreen", "collection"] = "collection" if section.collection_date else "prescreen"
     prepare(con, values, Settings(folder, folder, phase=phase, collection_date=section.collection_date))
     cohort.pull(con)
     normalise(con)
     engine.load_table_macros(con)
     derive(con)
-    engine.evaluate(con, only)
+    if "outcomes" in section.given:
+        give_outcomes(con, section.given["outcomes"])
+    else:
+        engine.evaluate(con, only)
     if only is None:
         engine.combine(con)
     return con
+
+
+OUTCOME_COLUMNS = (
+    "patient_id", "item_id", "verdict", "basis", "reason_code", "evidence_date", "known_date", "next_date", "fail_kind",
+)  # fmt: skip
+
+
+def give_outcomes(con: duckdb.DuckDBPyConnection, rows: list[Row]) -> None:
+    """Fill rule.outcomes with given outcomes in place of those of the rules.
+
+    What is not given: an absence that passes; of a judgement item undecided. Evidence is a row named given:ITEM.
+    """
+    cells = [{name: row.get(name) for name in OUTCOME_COLUMNS} for row in rows]
+    store.load(con, "run.given", pl.DataFrame(cells, dict.fromkeys(OUTCOME_COLUMNS, pl.String)))
+    con.execute(
+        """
+        create or replace table rule.outcomes as
+        select
+            i.item_id,
+            p.patient_id,
+            unnest(case
+                when g.patient_id is not null then outcome(
+                    g.verdict, coalesce(g.basis, case g.verdict when 'unknown' then 'none' else 'data' end),
+                    g.reason_code, [],
+                    [cite('given', i.item_id, g.evidence_date, coalesce(g.known_date, g.evidence_date))],
+                    g.evidence_date, coalesce(g.known_date, g.evidence_date), g.next_date, g.fail_kind
+                )
+                when i.is_judgement then undecided('judgement', [])
+                else absent([])
+            end)
+        from norm.patients as p
+        cross join run.items as i
+        left join run.given as g on p.patient_id = g.patient_id and i.item_id = g.item_id
+        """
+    )
 
 
 def found(con: duckdb.DuckDBPyConnection, item_id: str) -> dict[str, Row]:
@@ -172,3 +216,42 @@ def found(con: duckdb.DuckDBPyConnection, item_id: str) -> dict[str, Row]:
         row["patient_id"]: {name: "" if value is None else str(value) for name, value in row.items()}
         for row in rows.iter_rows(named=True)
     }
+
+
+def published(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Row]:
+    """What pub.verdicts says of each patient and item or criterion, chart reviews included, as text."""
+    rows = con.sql(
+        "select patient_id, item_id, verdict, basis, reason_code, evidence_date, next_date, fail_kind from pub.verdicts"
+    ).pl()
+    return {(row["patient_id"], row["item_id"]): as_text(row) for row in rows.iter_rows(named=True)}
+
+
+def ranked(con: duckdb.DuckDBPyConnection) -> dict[str, Row]:
+    """What pub.candidates says of each patient, as text; lists of items are joined with blanks."""
+    rows = con.sql(
+        """
+        select
+            patient_id, tier, next_date, expected_pass, case when is_listed then 'yes' else 'no' end as listed, rank,
+            array_to_string(failing, ' ') as failing, array_to_string(to_review, ' ') as to_review,
+            array_to_string(unknown, ' ') as unknown
+        from pub.candidates
+        """
+    ).pl()
+    return {row["patient_id"]: as_text(row) for row in rows.iter_rows(named=True)}
+
+
+def as_text(row: dict[str, object]) -> Row:
+    """A row's cells as a case writes them: ``-`` for none."""
+    return {name: "-" if value is None or value == "" else str(value) for name, value in row.items()}
+
+
+def differing(section: Section, found_rows: Mapping[Any, Row], *key: str) -> dict[Any, tuple[Row, Row]]:
+    """What was expected and what was found, of the expected rows that differ, by their key (one column, or several)."""
+    differ = {}
+    for row in section.expected:
+        at = row[key[0]] if len(key) == 1 else tuple(row[name] for name in key)
+        wanted = {name: cell for name, cell in row.items() if name != "why" and name not in key}
+        shown = {name: found_rows.get(at, {}).get(name, "no such row") for name in wanted}
+        if shown != wanted:
+            differ[at] = wanted, shown
+    return differ

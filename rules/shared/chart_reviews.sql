@@ -49,7 +49,9 @@ select
                 ),
                 is_final := o.is_final
             )
-        when o.basis = 'data' and o.known_date > a.reviewed_date and o.verdict = case when a.is_favourable then 'fail' else 'pass' end
+        when
+            o.basis in ('data', 'not_applicable') and o.known_date > a.reviewed_date
+            and o.verdict = case when a.is_favourable then 'fail' else 'pass' end
             then dated(
                 to_review(
                     'conflicting_data',
@@ -59,7 +61,7 @@ select
                 o.evidence_date
             )
         when a.is_favourable then charted('pass', a.review_id, a.reviewed_date, null)
-        when i.on_fail = 'timed' and o.verdict = 'fail' and o.fail_kind = 'timed'
+        when i.on_fail = 'timed' and o.verdict = 'fail'
             then outcome(
                 o.verdict, o.basis, o.reason_code, o.reason, o.evidence, o.evidence_date, o.known_date, o.next_date, o.fail_kind
             )
