@@ -1,0 +1,28 @@
+-- title:    Biologic of the list ever used
+-- title_zh: 曾使用所列生物制剂
+-- kind:     inclusion
+-- reading:  Any systemic exposure that began by day D, taken as needed or not.
+-- caveats:  Treatment before the extract begins is not seen.
+-- sources:  class biologic
+-- on_fail:  changeable
+with used as (
+    select
+        patient_id,
+        max(start_date) as start_date,
+        max_by(ingredient, {'a': start_date, 'b': medication_id}) as ingredient,
+        list(cite('medications', medication_id, start_date)) as evidence
+    from norm.medications
+    where "class" = 'biologic' and route_group <> 'local'
+    group by patient_id
+)
+
+select
+    p.patient_id,
+    unnest(case
+        when u.patient_id is not null then passed(say('drug.given', u.ingredient, u.start_date), u.evidence)
+        when n.nothing.verdict = 'pass' then absent_fail(n.nothing.reason, 'changeable')
+        else n.nothing
+    end)
+from norm.patients as p
+left join used as u on p.patient_id = u.patient_id
+inner join no_medication(['biologic'], null, 'systemic') as n on p.patient_id = n.patient_id
