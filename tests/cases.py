@@ -1,9 +1,9 @@
 """Reads *.cases.md: small tables that say what an item must find; runs each section of them through the pipeline.
 
 A section is a second-level heading, optional settings lines, given tables (a line with the table's name, then a pipe
-table) and one table named ``expect``. Dates may be written D, D-90, D+1 (days from day D = 2026-03-01). What a row leaves
-out is filled from case_defaults.csv; ids are made; every patient named anywhere exists, as a woman born 1985-06-15,
-unless ``patients`` says otherwise.
+table) and one table named ``expect``. Dates may be written D, D-90, D+1 (days from day D = 2026-03-01). What a row
+leaves out is filled from case_defaults.csv; ids are made; every patient named anywhere exists, as a woman born
+1985-06-15, unless ``patients`` says otherwise.
 
 Settings lines: ``absent: procedures, observations`` (tables that the extract does not have; all others are there,
 empty), ``parameter: blood_days = 30``, ``phase: collection D+5``.
@@ -103,7 +103,7 @@ def _set(section: Section, name: str, text: str) -> None:
 
 
 def a_day(cell: str) -> str:
-    """``D-90`` as a date; a time may follow (``D-3 08:30``); a cell in backticks is taken literally, others as they are."""
+    """``D-90`` as a date; a time may follow (``D-3 08:30``); a cell in backticks is taken literally."""
     if re.fullmatch(r"`.*`", cell):
         return cell[1:-1]
     match = re.fullmatch(r"D([+-]\d+)?( \d\d:\d\d)?", cell)
