@@ -23,6 +23,7 @@ from rules.parameters import parameter_frame, parameters, read_toml
 from transforms import cohort, store
 from transforms.errors import UsageError
 from transforms.features.build import derive
+from transforms.features.items import load_items
 from transforms.ingest import detect, native
 from transforms.normalise.build import load_maps, normalise
 from transforms.publish import folder, tables
@@ -149,10 +150,9 @@ def check(run: Run) -> None:
 
 @step("find the cohort")
 def select(run: Run) -> None:
-    """Say who is assessed and pull their rows."""
+    """Say who is assessed, or may be once classified, and pull their rows."""
     prepare(run.con, run.parameters, run.settings)
-    size = cohort.pull(run.con)
-    run.record.content["cohort"] = size
+    cohort.pull(run.con)
 
 
 @step("normalise")
@@ -161,6 +161,7 @@ def read_events(run: Run) -> None:
     normalise(run.con)
     engine.load_table_macros(run.con)
     derive(run.con)
+    run.record.content["cohort"] = cohort.size(run.con, "run.cohort")
 
 
 @step("apply the criteria")
@@ -216,4 +217,5 @@ def prepare(con: duckdb.DuckDBPyConnection, values: dict[str, str], settings: Se
         if late:
             raise UsageError(f"--collection-date {settings.collection_date}: before day D of {late} patients")
     load_maps(con)
+    load_items(con)
     engine.load_trial(con, settings.lang)

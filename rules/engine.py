@@ -110,11 +110,12 @@ def load_trial(con: duckdb.DuckDBPyConnection, lang: str) -> None:
 
 
 def messages(con: duckdb.DuckDBPyConnection, lang: str) -> pl.DataFrame:
-    """One row per message key with its text in the language: messages.csv, and the titles of analytes and concepts."""
+    """One row per message key with its text in the language: messages.csv, and the titles of analytes, concepts and scored items."""
     text = "title_zh" if lang == "zh" else "title_en"
     titles = con.sql(f"""
         select 'analyte.' || analyte as key, {text} as text from map.analytes
         union all select 'concept.' || concept, {text} from map.concepts
+        union all select 'item.' || item_id, {text} from map.scored_items
     """).pl()
     chosen = "title_zh" if lang == "zh" else "title"
     criteria = csv_frame(PACKAGE, "criteria.csv").select(

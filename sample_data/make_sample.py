@@ -29,6 +29,7 @@ from transforms.errors import UsageError
 
 LARGE = 5_000
 BLOCK_LABS = 1_000_000
+SCATTER = np.uint64(0x9E3779B97F4A7C15)
 IN_PARTS = ("diagnoses", "medications", "labs", "observations")
 SHIPPED: dict[str, Any] = {
     "patients": 117,
@@ -53,7 +54,7 @@ def make_sample(
 ) -> dict[str, int]:
     """Writes the extract into the new or empty folder `into` and returns the rows per table.
 
-    `sle_share`: lupus patients among those not designed by hand; by default 0.05 from 5,000 patients on, 0.3 below.
+    `sle_share`: lupus patients among those not designed by hand; by default 0.02 from 5,000 patients on, 0.3 below.
     `worked_up_share`: lupus patients whom the clinic has prepared for a trial. Raises UsageError where the folder holds
     something.
     """
@@ -62,7 +63,7 @@ def make_sample(
     if into.is_dir() and any(into.iterdir()):
         raise UsageError(f"sample: the folder {into} is not empty; a sample is written into a new one")
     into.mkdir(parents=True, exist_ok=True)
-    share = sle_share if sle_share is not None else 0.05 if patients >= LARGE else 0.3
+    share = sle_share if sle_share is not None else 0.02 if patients >= LARGE else 0.3
     designed = min(patients, len(showcase()))
     by_hand = showcase_tables(as_of, designed)
     size = max(500, int(BLOCK_LABS / (70 + 700 * share)))
@@ -78,7 +79,7 @@ def make_sample(
         )
         for table, rows in block:
             rng = np.random.default_rng([seed, number, 100 + list(TABLES).index(table)])
-            ready = finished(table, with_ids(table, rows, counters), csv=csv, is_first=number == 0, rng=rng)
+            ready = finished(table, with_ids(table, rows, counters, scattered=patients >= LARGE), csv=csv, is_first=number == 0, rng=rng)
             if number == 0:
                 ready = pl.concat([as_text(table, by_hand[table], rng, 0) if csv else by_hand[table], ready])
             if table in IN_PARTS and len(starts) > 1:
@@ -128,12 +129,15 @@ def make_block(
     yield "dispositions", dispose(people, visits, today, streams[11])
 
 
-def with_ids(table: str, rows: pl.DataFrame, counters: dict[str, int]) -> pl.DataFrame:
-    """The rows with running ids (letter and nine digits) in the types of the contract."""
+def with_ids(table: str, rows: pl.DataFrame, counters: dict[str, int], *, scattered: bool) -> pl.DataFrame:
+    """The rows with ids in the types of the contract: running ones (letter and nine digits), or as pseudonyms look, scattered."""
     if table != "patients":
         first = counters[table] + 1
         counters[table] += rows.height
-        numbers = pl.int_range(first, first + rows.height, eager=True).cast(pl.String).str.zfill(9)
+        numbers = pl.int_range(first, first + rows.height, eager=True)
+        if scattered:
+            numbers = pl.Series(numbers.to_numpy().astype(np.uint64) * SCATTER)  # modulo 2^64: odd, so no number comes twice
+        numbers = numbers.cast(pl.String).str.zfill(20 if scattered else 9)
         rows = rows.with_columns((ID_LETTER[table] + numbers).alias(ID_COLUMN[table]))
     return rows.select(pl.col(name).cast(kind) for name, kind in TABLES[table].items())
 

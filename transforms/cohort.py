@@ -1,10 +1,16 @@
-"""The cohort line: who is assessed, and the pull of their rows; everything after it reads only these."""
+"""The cohort line: who is assessed, and the pull of their rows; everything after it reads only these.
+
+Three ways lead in: an SLE diagnosis, a chart review that says SLE, or a met classification. The third is known only once a
+patient's events are normalised, so patients who may meet it are pulled too (`pull`), classified, and those who do not are
+taken out again before anything else is derived (`settle`).
+"""
 
 from __future__ import annotations
 
 import duckdb
 
-from transforms.store import run_sql
+from transforms.normalise import analytes
+from transforms.store import load, run_sql
 
 TABLES = (
     "patients", "diagnoses", "medications", "labs", "procedures",
@@ -13,10 +19,46 @@ TABLES = (
 
 
 def pull(con: duckdb.DuckDBPyConnection) -> int:
-    """Make run.cohort and pulled.* (the cohort's rows as typed by the contract, quarantined ones included); returns its size."""
+    """Make run.considered and pulled.* (their rows as typed by the contract, quarantined ones included); returns how many."""
     run_sql(con, "transforms", "cohort.sql")
+    if con.sql("from run.parameters where name = 'cohort' and value <> 'all'").fetchall():
+        screen(con)
     for table in TABLES:
         con.execute(
-            f"create or replace table pulled.{table} as select t.* from raw.{table} as t semi join run.cohort using (patient_id)"
+            f"create or replace table pulled.{table} as"
+            f" select t.* from raw.{table} as t semi join run.considered using (patient_id)"
         )
-    return con.sql("select count(*) from run.cohort").fetchall()[0][0]
+    return size(con, "run.considered")
+
+
+def screen(con: duckdb.DuckDBPyConnection) -> None:
+    """Add to run.considered everybody whose raw rows leave a met classification possible; one pass over the labs."""
+    load(con, "map.screened_tests", analytes.named_tests(con, "select distinct test_name from raw.labs where code_system = 'LOCAL'"))
+    run_sql(con, "transforms", "screened_labs.sql")
+    load(con, "map.screened_texts", analytes.reported_texts(con, "run.screened_labs"))
+    run_sql(con, "transforms", "screening.sql")
+
+
+def settle(con: duckdb.DuckDBPyConnection) -> int:
+    """Make run.cohort and take everybody else's rows out of pulled.*, norm.* and feat.*; returns its size.
+
+    Needs feat.classification.
+    """
+    con.execute(
+        "create or replace table run.cohort as select c.patient_id from run.considered as c"
+        " left join feat.classification as f on c.patient_id = f.patient_id where c.is_certain or f.is_met"
+    )
+    assessed = size(con, "run.cohort")
+    if assessed < size(con, "run.considered"):
+        tables = con.sql(
+            "select schema_name, table_name from duckdb_columns() semi join duckdb_tables() using (schema_name, table_name)"
+            " where schema_name in ('pulled', 'norm', 'feat') and column_name = 'patient_id'"
+        ).fetchall()
+        for schema, table in tables:
+            con.execute(f"delete from {schema}.{table} where patient_id not in (from run.cohort)")
+    return assessed
+
+
+def size(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    """How many rows a table has."""
+    return int(con.sql(f"select count(*) from {table}").fetchall()[0][0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from transforms import cohort
 from transforms.features.doses import dose_units
 from transforms.store import load, run_sql
 
@@ -11,6 +12,8 @@ PACKAGE = "transforms.features"
 
 
 def derive(con: duckdb.DuckDBPyConnection) -> None:
-    """Build feat.* from norm.* and map.*."""
+    """Build feat.* from norm.* and map.*; once the considered patients are classified, the cohort is settled."""
+    run_sql(con, PACKAGE, "items.sql", "classification.sql")
+    cohort.settle(con)
     load(con, "map.dose_units", dose_units(con))
-    run_sql(con, PACKAGE, "doses.sql", "exposures.sql", "recorded.sql", "patients.sql")
+    run_sql(con, PACKAGE, "doses.sql", "exposures.sql", "sledai.sql", "patients.sql")

@@ -66,9 +66,9 @@ select
     s.patient_id,
     s.class_low,
     s.class_high,
-    s.class_low >= 10 as is_met,
-    case when s.class_low >= 10 then c.evidence || s.entry_evidence else [] end as evidence,
-    case when s.class_low >= 10 then newest(c.evidence) end as evidence_date,
+    s.class_low >= points_to_be_met() as is_met,
+    case when s.class_low >= points_to_be_met() then c.evidence || s.entry_evidence else [] end as evidence,
+    case when s.class_low >= points_to_be_met() then newest(c.evidence) end as evidence_date,
     coalesce(c.items, []) as counted_items
 from summed as s
 left join counted as c on s.patient_id = c.patient_id;

@@ -2,28 +2,28 @@
 -- and diagnoses do. wanted: the scheme, sledai or classification; days: the window counted back from day D, null for ever.
 
 -- What one result says of an item: qualifying, clear, open (censored, equivocal, no limit of normal) or unusable.
-create or replace macro item_says(r, comparison, threshold) as case
-    when r.cause is not null then 'unusable'
-    when r.serology is not null
-        then case r.serology when 'positive' then 'qualifying' when 'negative' then 'clear' else 'open' end
-    when r.number is null then 'clear'   -- a count in a unit of its own, within its own range
+create or replace macro item_says(cause, serology, number, value_bounds, limit_low, comparison, threshold) as case
+    when cause is not null then 'unusable'
+    when serology is not null then case serology when 'positive' then 'qualifying' when 'negative' then 'clear' else 'open' end
+    when number is null then 'clear'   -- a count in a unit of its own, within its own range
     else case
         case comparison
-            when 'above' then greater(r.interval_, threshold)
-            when 'below' then less(r.interval_, threshold)
-            when 'below limit' then less(r.interval_, r.limit_low)
+            when 'above' then greater(value_bounds, threshold)
+            when 'below' then less(value_bounds, threshold)
+            when 'below limit' then less(value_bounds, limit_low)
         end
         when true then 'qualifying'
         when false then 'clear'
         else 'open'
     end
 end;
-create or replace macro why_open(r, comparison) as case
-    when r.serology is not null then 'needs_attribution'
-    when comparison = 'below limit' and r.limit_low is null then 'unusable_data'
+create or replace macro why_open(serology, limit_low, comparison) as case
+    when serology is not null then 'needs_attribution'
+    when comparison = 'below limit' and limit_low is null then 'unusable_data'
     else 'censored'
 end;
-create or replace macro strength_of(says) as list_position(['clear', 'open', 'qualifying'], says);
+-- The strongest of what several results say decides.
+create or replace macro strength_of(says) as list_position(['unusable', 'clear', 'open', 'qualifying'], says);
 
 -- One row per result in the window and item that it may decide.
 create or replace macro item_results(wanted, days) as table
@@ -33,126 +33,114 @@ select
     m.is_same_day,
     m.is_needed,
     r.analyte,
-    r.taken_date,
-    item_says(r, m.comparison, m.threshold) as says,
-    why_open(r, m.comparison) as why_open,
-    {'at': r.taken_at, 'row_id': r.row_id} as place,
-    {'shown': r.shown, 'on_date': r.taken_date, 'is_default': m.comparison = 'below limit' and r.is_default_low} as told,
-    cite(r.source_table, r.row_id, r.taken_date) as evidence
+    r.result_no,
+    r.taken_at,
+    strength_of(item_says(r.cause, r.serology, r.number, r.interval_, r.limit_low, m.comparison, m.threshold)) as strength,
+    why_open(r.serology, r.limit_low, m.comparison) as why_open
 from norm.results as r
 inner join map.item_measures as m on r.analyte = m.analyte and m.scheme = wanted
 inner join norm.patients as p on r.patient_id = p.patient_id
 where days is null or within(r.taken_date, p.as_of, to_days(days));
 
--- One row per patient, item that is decided result by result, and what its results say: the rows behind it (of clear ones the newest of
--- each analyte), the newest of them, and whether each analyte that the item needs is among them.
-create or replace macro by_result(wanted, days) as table
-with of_analytes as (
-    select
-        patient_id,
-        item_id,
-        is_needed,
-        says,
-        min(why_open) as why_open,
-        max(place) as place,
-        max_by(told, place) as told,
-        case when says = 'clear' then [max_by(evidence, place)] else list(evidence) filter (where says <> 'clear') end as evidence
+-- One row per patient and item with results in the window: the state that they give it, its cause where unknown, the rows behind it (of
+-- clear results the newest of each analyte) and the newest of them. An item that needs its analytes on one day has for results the days
+-- on which all of them were measured: a day is as strong as its weakest analyte, an analyte as its strongest result of that day.
+create or replace macro measured_items(wanted, days) as table
+with results as materialized (
     from item_results(wanted, days)
-    where not is_same_day or says = 'unusable'
-    group by patient_id, item_id, analyte, is_needed, says
-)
-
-select
-    a.patient_id,
-    a.item_id,
-    a.says,
-    first_cause(list(a.why_open)) as why_open,
-    max_by(a.told, a.place) as told,
-    flatten(list(a.evidence)) as evidence,
-    count(*) filter (where a.is_needed) = (
-        select count(*) from map.item_measures as m where m.item_id = a.item_id and m.is_needed
-    ) as is_whole
-from of_analytes as a
-group by a.patient_id, a.item_id, a.says;
-
--- The same for an item that needs its analytes on one day: the days on which all of them were measured are its results, and a day says
--- what its weakest analyte says.
-create or replace macro by_day(wanted, days) as table
-with of_analytes as (
-    select
-        patient_id,
-        item_id,
-        taken_date,
-        max(strength_of(says)) as strength,
-        min(why_open) filter (where says = 'open') as why_open,
-        max(place) as place,
-        max_by(told, {'strength': strength_of(says), 'place': place}) as told,
-        max_by(evidence, {'strength': strength_of(says), 'place': place}) as evidence
-    from item_results(wanted, days)
-    where is_same_day and is_needed and says <> 'unusable'
-    group by patient_id, item_id, taken_date, analyte
 ),
 
-of_days as (
-    select
-        patient_id,
-        item_id,
-        min(strength) as strength,
-        min(why_open) as why_open,
-        max(place) as place,
-        max_by(told, place) as told,
-        list(evidence) as evidence
-    from of_analytes as a
-    group by patient_id, item_id, taken_date
-    having count(*) = (select count(*) from map.item_measures as m where m.item_id = a.item_id and m.is_needed)
-)
+analytes_of_days as (
+    select patient_id, item_id, taken_at::date as on_day, analyte, max(strength) as strength
+    from results
+    where is_same_day and is_needed and strength > strength_of('unusable')
+    group by patient_id, item_id, on_day, analyte
+),
 
-select
-    patient_id,
-    item_id,
-    ['clear', 'open', 'qualifying'][strength] as says,
-    min(why_open) as why_open,
-    max_by(told, place) as told,
-    flatten(list(evidence)) as evidence,
-    true as is_whole
-from of_days
-group by patient_id, item_id, strength;
+needed as (
+    select item_id, count(*) filter (where is_needed) as needed_count
+    from map.item_measures
+    group by item_id
+),
 
--- One row per patient and item with results in the window: the state that they give it, and why where that is unknown.
-create or replace macro measured_items(wanted, days) as table
-with said as (
-    from by_result(wanted, days)
-    union all by name
-    from by_day(wanted, days)
+whole_days as (
+    select d.patient_id, d.item_id, d.on_day, min(d.strength) as strength
+    from analytes_of_days as d
+    inner join needed as n on d.item_id = n.item_id
+    group by d.patient_id, d.item_id, d.on_day, n.needed_count
+    having count(*) = n.needed_count
+),
+
+told as materialized (
+    select patient_id, item_id, analyte, is_needed, strength, why_open, result_no, taken_at
+    from results
+    where not is_same_day or strength = strength_of('unusable')
+    union all
+    select r.patient_id, r.item_id, r.analyte, r.is_needed, d.strength, r.why_open, r.result_no, r.taken_at
+    from results as r
+    inner join analytes_of_days as a
+        on r.patient_id = a.patient_id and r.item_id = a.item_id and r.taken_at::date = a.on_day and r.analyte = a.analyte
+        and r.strength = a.strength
+    inner join whole_days as d on r.patient_id = d.patient_id and r.item_id = d.item_id and r.taken_at::date = d.on_day
+),
+
+newest as (
+    select patient_id, item_id, analyte, is_needed, strength, max(taken_at) as taken_at
+    from told
+    group by patient_id, item_id, analyte, is_needed, strength
 ),
 
 strongest as (
-    select
-        patient_id,
-        item_id,
-        max_by(said, coalesce(strength_of(says), 0)) as best,
-        bool_or(says = 'unusable') as has_unusable
-    from said
+    select patient_id, item_id, max(strength) as strength, bool_or(strength = strength_of('unusable')) as has_unusable
+    from newest
     group by patient_id, item_id
+),
+
+decisive as (
+    select t.*
+    from told as t
+    inner join newest as n
+        on t.patient_id = n.patient_id and t.item_id = n.item_id and t.analyte = n.analyte and t.strength = n.strength
+    inner join strongest as s on t.patient_id = s.patient_id and t.item_id = s.item_id and t.strength = s.strength
+    where t.strength <> strength_of('clear') or t.taken_at = n.taken_at
+),
+
+gathered as (
+    select
+        d.patient_id,
+        d.item_id,
+        d.strength,
+        count(distinct d.analyte) filter (where d.is_needed) as needed_count,
+        first_cause(list(distinct d.why_open)) as why_open,
+        max({
+            'at': d.taken_at, 'row_id': r.row_id, 'shown': shown(r), 'on_date': r.taken_date,
+            'is_default': r.limit_low is not null and r.is_default_low
+        }) as told,
+        list(cite(r.source_table, r.row_id, r.taken_date)) as evidence
+    from decisive as d
+    inner join norm.results as r on d.result_no = r.result_no
+    group by d.patient_id, d.item_id, d.strength
 )
 
 select
-    patient_id,
-    item_id,
+    g.patient_id,
+    g.item_id,
     case
-        when best.says = 'qualifying' then 'present'
-        when best.says = 'clear' and best.is_whole then 'absent'
+        when g.strength = strength_of('qualifying') then 'present'
+        when g.strength = strength_of('clear') and g.needed_count = n.needed_count then 'absent'
         else 'unknown'
     end as state,
     case
-        when best.says = 'open' then best.why_open
-        when best.says = 'qualifying' or (best.says = 'clear' and best.is_whole) then null
-        when has_unusable then 'unusable_data'
+        when g.strength = strength_of('qualifying') or (g.strength = strength_of('clear') and g.needed_count = n.needed_count) then null
+        when g.strength = strength_of('open') then g.why_open
+        when s.has_unusable then 'unusable_data'
         else 'missing_data'
     end as reason_code,
-    best.told as told,
-    best.evidence as evidence
-from strongest;
+    {'shown': g.told.shown, 'on_date': g.told.on_date, 'is_default': g.told.is_default} as told,
+    g.evidence
+from gathered as g
+inner join needed as n on g.item_id = n.item_id
+inner join strongest as s on g.patient_id = s.patient_id and g.item_id = s.item_id;
 
 -- One row per patient and item with a diagnosis of its set in the window: whether a code speaks for it without doubt, and the rows.
 create or replace macro coded_items(wanted, days) as table

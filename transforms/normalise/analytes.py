@@ -86,10 +86,16 @@ def reported_texts(con: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:
 
 def reported_names(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """One row per local test name of pulled.labs, or local code of pulled.observations, and the analyte that it names."""
+    return named_tests(
+        con,
+        "select distinct test_name from pulled.labs where code_system = 'LOCAL'"
+        " union select distinct code from pulled.observations where code_system = 'LOCAL'",
+    )
+
+
+def named_tests(con: duckdb.DuckDBPyConnection, texts: str) -> pl.DataFrame:
+    """One row per text of the query ``texts`` that names an analyte."""
     names = dict(con.sql("select name, analyte from map.analyte_names").fetchall())
-    texts = con.sql(
-        "select distinct test_name from pulled.labs where code_system = 'LOCAL' and test_name is not null"
-        " union select distinct code from pulled.observations where code_system = 'LOCAL' and code is not null"
-    ).fetchall()
-    rows = [(text, names[name_key(text)]) for (text,) in texts if name_key(text) in names]
+    found = [text for (text,) in con.sql(texts).fetchall() if text is not None]
+    rows = [(text, names[name_key(text)]) for text in found if name_key(text) in names]
     return pl.DataFrame(rows, schema={"reported": pl.String, "analyte": pl.String}, orient="row")
