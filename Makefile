@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= out
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: match test test-all lint bench book sample
+.PHONY: match test test-slow test-all lint bench book sample
 .DEFAULT_GOAL := match
 
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -21,8 +21,10 @@ match: $(VENV)/.installed  ## match the shipped sample extract and say where the
 test: $(VENV)/.installed  ## the tests, without the slow ones
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/.installed  ## every test
-	$(BIN)/python -m pytest
+test-slow: $(VENV)/.installed  ## the slow tests alone
+	$(BIN)/python -m pytest -m slow
+
+test-all: test test-slow  ## every test
 
 lint: $(VENV)/.installed  ## ruff, mypy, sqlfluff
 	$(BIN)/ruff check .

@@ -141,7 +141,8 @@ def examine(
     prepare(con)
     con.execute("create schema if not exists raw; create schema if not exists run")
     con.execute(
-        "create or replace table gate.counts (table_name varchar, number int, column_name varchar, cause varchar, rows bigint)"
+        "create or replace table gate.reasons (table_name varchar, number int, column_name varchar, cause varchar); "
+        "create or replace table gate.quarantined (table_name varchar, number int, row_id varchar, patient_id varchar)"
     )
     report = ContractReport(None, max_rejected_share, min_rejected_rows, notes=list(extract.notes))
     items = items_of(None if known_items is None else sorted(known_items))
@@ -213,10 +214,6 @@ def open_patients(
             f"create or replace view raw.patients as select {values}, {day} as as_of, {violations_sql(reasons)} as violations "
             "from gate.typed_patients"
         )
-        con.execute(
-            f"create or replace view gate.patients as select patient_id as row_id, patient_id, "
-            f"{first_violation_sql(reasons)} as first_violation from gate.typed_patients"
-        )
         count(con, extract, table, "gate.typed_patients t", reasons, report)
         report.tables["patients"].rows_read = rows
         con.execute(
@@ -234,8 +231,8 @@ def open_table(
 ) -> None:
     """Makes raw.<table> and counts it.
 
-    raw.<table> tells the violations of the row itself; rows of unknown and of quarantined patients, which nobody reads
-    from there, are told apart in gate.<table> alone: knowing them costs a join.
+    raw.<table> tells the violations of the row itself. Rows of unknown and of quarantined patients, which nobody reads from
+    there, are counted and listed but not told apart in it: that would cost every reader a join.
     """
     cells = make_typed(con, extract, table)
     last_day = f"date '{days.least_last}'" if days.is_one else "p.last_day"
@@ -248,10 +245,6 @@ def open_table(
     con.execute(
         f"create or replace view raw.{table.name} as select {values}{extra}, {violations_sql(own)} as violations "
         f"from {joined if needs_join else f'gate.typed_{table.name} t'}"
-    )
-    con.execute(
-        f"create or replace view gate.{table.name} as select t.{table.key} as row_id, t.patient_id, "
-        f"{first_violation_sql(reasons)} as first_violation from {joined}"
     )
     if table.name in extract.tables:
         with blaming(con, extract, table):
@@ -266,24 +259,50 @@ def count(
     reasons: Sequence[Reason],
     report: ContractReport,
 ) -> None:
-    """Counts the rows of a table under their first violation, and searches them for direct identity, in one pass."""
+    """Counts the rows of a table under their first violation and gathers the broken ones in gate.quarantined.
+
+    One pass, which also looks for hints of direct identity. What hardly ever happens (a number that is none, in a column of
+    numbers) is asked of the whole table; only where it happens a second pass asks it of each row.
+    """
+    rare = [reason for reason in reasons if reason.never]
+    usual = [reason for reason in reasons if not reason.never]
     searched = identity.searched(table)
-    hints = "".join(f", {identity.hint(f't.r_{name}', kind)}" for name, kind in searched)
-    counted = con.execute(
-        f"select {first_violation_sql(reasons)} as number, count(*){hints} from {joined} group by number order by number"
-    ).fetchall()
+    asked = [identity.hint(f"r_{name}", kind) for name, kind in searched] + [reason.never for reason in rare]
+    gather(con, table, joined, usual, asked)
+    answers = con.execute(f"select {', '.join(f'answer_{n}' for n in range(len(asked)))} from counted").fetchall()
+    if any(answer is False for row in answers for answer in row[len(searched) :]):
+        usual = list(reasons)
+        gather(con, table, joined, usual, [])
     found = report.tables[table.name]
-    found.rows_read = sum(row[1] for row in counted)
-    broken = [(row[0], reasons[row[0] - 1], row[1]) for row in counted if row[0]]
-    found.rejected = {(reason.column, reason.cause): rows for _, reason, rows in broken}
-    if broken:
+    for number, rows in con.execute("select number, rows from counted order by number").fetchall():
+        found.rows_read += rows
+        if number:
+            found.rejected[usual[number - 1].column, usual[number - 1].cause] = rows
+    if found.rejected:
         con.executemany(
-            "insert into gate.counts values (?, ?, ?, ?, ?)",
-            [[table.name, number, reason.column, reason.cause, rows] for number, reason, rows in broken],
+            "insert into gate.reasons values (?, ?, ?, ?)",
+            [[table.name, number, reason.column, reason.cause] for number, reason in enumerate(usual, 1)],
         )
-    for place, (name, kind) in enumerate(searched, 2):
-        if any(row[place] for row in counted):
+        con.execute(
+            f"insert into gate.quarantined select '{table.name}', number, broken.row_id, broken.patient_id "
+            "from (select number, unnest(broken) as broken from counted where number > 0)"
+        )
+    for place, (name, kind) in enumerate(searched):
+        if any(row[place] for row in answers):
             report.failures += identity_cells(con, extract, table, name, kind)
+
+
+def gather(
+    con: duckdb.DuckDBPyConnection, table: Table, joined: str, reasons: Sequence[Reason], asked: Sequence[str]
+) -> None:
+    """Makes counted: one row per first violation (0: none) with its rows, the broken rows, and what was asked."""
+    number = first_violation_sql(reasons)
+    answers = "".join(f", {question} as answer_{place}" for place, question in enumerate(asked))
+    con.execute(
+        f"create or replace temp table counted as select {number} as number, count(*) as rows, "
+        f"list(struct_pack(row_id := t.{table.key}, patient_id := t.patient_id)) filter (where {number} > 0) as broken{answers} "
+        f"from {joined} group by number"
+    )
 
 
 def day_of(con: duckdb.DuckDBPyConnection, extract: Extract, as_of: date | None) -> date | None:
@@ -323,8 +342,8 @@ def judge(con: duckdb.DuckDBPyConnection, table: Table, report: ContractReport) 
     is_all = found.rows_rejected == found.rows_read
     if is_over or is_all:
         first = con.execute(
-            f"select min(row_id) from gate.{table.name} where first_violation = "
-            "(select number from gate.counts where table_name = ? and column_name = ? and cause = ?)",
+            "select min(row_id) from gate.quarantined natural join gate.reasons "
+            "where table_name = ? and column_name = ? and cause = ?",
             [table.name, name, cause],
         ).fetchall()[0][0]
         example = f"most of them {name}:{cause} ({most} rows, first {table.key} {shown(first or '')})"
@@ -440,26 +459,25 @@ def rejects(con: duckdb.DuckDBPyConnection, assessed_table: str) -> duckdb.DuckD
     """One row per quarantined row of the extract, under its first violation: makes gate.rejects and returns it.
 
     All such rows of the patients in `assessed_table` (column patient_id); of the others at most 1,000 per table, column and
-    cause, the lowest row_id by code point. A table without quarantined rows is not read again.
+    cause, the lowest row_id by code point. The extract is not read again.
     """
     con.execute(
         "create or replace table gate.rejects "
         "(table_name varchar, row_id varchar, column_name varchar, cause varchar, patient_id varchar)"
     )
-    for (table,) in con.execute("select distinct table_name from gate.counts order by all").fetchall():
-        con.execute(
-            f"""
-            insert into gate.rejects
-            with broken as (
-                select distinct g.row_id, g.patient_id, g.first_violation as number, a.patient_id is not null as is_assessed
-                from gate.{table} as g
-                left join (select distinct patient_id from {assessed_table}) as a on g.patient_id = a.patient_id
-                where g.first_violation > 0
-            )
-            select c.table_name, b.row_id, c.column_name, c.cause, b.patient_id
-            from broken as b
-            inner join gate.counts as c on c.table_name = '{table}' and b.number = c.number
-            qualify b.is_assessed or row_number() over (partition by b.is_assessed, b.number order by b.row_id) <= {LISTED}
-            """
+    con.execute(
+        f"""
+        insert into gate.rejects
+        with broken as (
+            select distinct q.*, a.patient_id is not null as is_assessed
+            from gate.quarantined as q
+            left join (select distinct patient_id from {assessed_table}) as a on q.patient_id = a.patient_id
         )
+        select table_name, row_id, column_name, cause, patient_id
+        from broken natural join gate.reasons
+        qualify
+            is_assessed
+            or row_number() over (partition by is_assessed, table_name, number order by row_id, patient_id) <= {LISTED}
+        """
+    )
     return con.sql("from gate.rejects")

@@ -28,7 +28,8 @@ COLUMNS = {
     "patients": "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod",
     "admissions": "subject_id,hadm_id,admittime,dischtime",
     "diagnoses_icd": "subject_id,hadm_id,seq_num,icd_code,icd_version",
-    "labevents": "labevent_id,subject_id,itemid,charttime,value,valuenum,valueuom,ref_range_lower,ref_range_upper,flag,comments",
+    "labevents": "labevent_id,subject_id,itemid,charttime,value,valuenum,valueuom,ref_range_lower,ref_range_upper,flag,"
+    "comments",
     "d_labitems": "itemid,label,fluid,category",
     "prescriptions": "subject_id,pharmacy_id,starttime,stoptime,drug_type,drug,prod_strength,dose_val_rx,dose_unit_rx,"
     "doses_per_24_hrs,route",
@@ -371,9 +372,7 @@ INTERVALS: list[tuple[str, str, str, int, int | None, str, str | None]] = [  # a
     ("DAILY", "05 08:00:00", "04 22:00:00", 5, None, "cancelled", "stopped_before_start"),
     ("DAILY", "05 08:00:00", "", 5, None, "stopped", "no_stop"),
 ]
-RANGES: list[
-    tuple[str, str, str, tuple[float, float] | None, list[str]]
-] = [  # frequency, dose, unit; a day's [low, high]
+RANGES: list[tuple[str, str, str, tuple[float, float] | None, list[str]]] = [  # frequency, dose, unit; bounds a day
     ("DAILY", "5-10", "mg", (5, 10), ["dose_range"]),
     ("Q8H", "0.5 - 1", "mg", (1.5, 3), ["dose_range"]),
     ("3X/WEEK", "7-14", "mg", (3, 6), ["dose_range"]),
@@ -451,7 +450,7 @@ def test_intervals(orders: dict[str, list[Row]], nth: int) -> None:
 
 
 def bounds(rows: list[Row]) -> tuple[float, float] | None:
-    """Daily dose [low, high] of rows that run together: as-needed rows add [0, dose], others their dose; None unknown."""
+    """Daily dose [low, high] of rows that run together: as-needed rows add [0, dose], others their dose; or None."""
     if any(row["dose_value"] is None or row["doses_per_day"] is None for row in rows):
         return None
     doses = [(row["dose_value"] * row["doses_per_day"], row["as_needed"]) for row in rows]
@@ -494,9 +493,7 @@ def test_a_pharmacy_entry_without_prescription_is_an_order_and_without_a_name_is
 # --- administrations ------------------------------------------------------------------------------------------------
 
 
-EVENTS: list[
-    tuple[str, list[tuple[str, str]], float | None, str, str, list[str]]
-] = [  # event, pieces; dose, kind, status
+EVENTS: list[tuple[str, list[tuple[str, str]], float | None, str, str, list[str]]] = [  # event, pieces; what is read
     ("Administered", [("20", "mg"), ("20", "mg")], 40.0, "administration", "completed", []),
     ("Delayed Administered", [("5", "mg")], 5.0, "administration", "completed", []),
     ("Partial Administered", [("0.1", "mg"), ("0.2", "mg")], 0.3, "administration", "completed", []),
@@ -722,7 +719,8 @@ def test_demo_every_row_is_a_native_row_or_listed(demo: Converted) -> None:
     out = {path.stem: one(f"select count(*) from read_parquet('{path}')") for path in into.glob("*.parquet")}
     came = {table: one(f"select count(*) from {raw(table)}") for table in COLUMNS}
     alone = one(
-        f"select count(*) from {raw('pharmacy')} as p anti join {raw('prescriptions')} as x on p.pharmacy_id = x.pharmacy_id"
+        f"select count(*) from {raw('pharmacy')} as p "
+        f"anti join {raw('prescriptions')} as x on p.pharmacy_id = x.pharmacy_id"
     )
     pressures = one(f"select count(*) from {raw('omr')} where result_name like 'Blood Pressure%'")
     assert out["patients"] == came["patients"] == 100

@@ -26,4 +26,4 @@ def normalise(con: duckdb.DuckDBPyConnection) -> None:
     load(con, "map.test_names", analytes.reported_names(con))
     run_sql(con, PACKAGE, "results.sql")
     load(con, "map.reported_texts", analytes.reported_texts(con, "norm.reported_pairs"))
-    run_sql(con, PACKAGE, "values.sql", "observation.sql", "unmapped.sql")
+    run_sql(con, PACKAGE, "values.sql", "observation.sql")

@@ -46,7 +46,7 @@ from norm.reported_results;
 -- One row per analyte and unit as reported, with its conversion: canonical value = (reported - offset) * factor, null where not listed.
 create or replace table map.reported_units as
 with reported as (
-    select distinct analyte, unit, regexp_replace(coalesce(unit, ''), '\s', '', 'g') as unit_key
+    select distinct analyte, unit, regexp_replace(coalesce(unit, ''), '[\s\p{Z}]', '', 'g') as unit_key
     from norm.reported_pairs
 )
 

@@ -12,7 +12,7 @@ from transforms.store import csv_frame
 
 NUMBER = re.compile(
     r"(?P<comparator><=|>=|<|>|≤|≥)?\s*"
-    r"(?P<mantissa>-?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+))"
+    r"(?P<mantissa>-?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+))"
     r"(?:[eE](?P<exponent>[+-]?\d+)|\s*[×xX*]\s*10\^(?P<power>[+-]?\d+))?",
     re.ASCII,
 )

@@ -1,5 +1,13 @@
 -- What is published, as tables of their final shape and order.
 
+-- The rows of evidence as they are published: newest first, at most 20, each as table:row_id.
+create or replace macro row_ids(evidence) as list_transform(
+    list_sort(list_distinct(list_transform(
+        evidence, lambda e: {'age': coalesce(date '9999-12-31' - e.on_date, 9999999), 'ref': e.ref}
+    )))[:20],
+    lambda e: e.ref
+);
+
 -- One row per sentence said of a patient and item, in the run's language.
 create or replace table pub.sentences as
 with said as (
@@ -40,12 +48,7 @@ select
     v.basis,
     v.reason_code,
     j.reason,
-    list_transform(
-        list_sort(list_distinct(list_transform(
-            v.evidence, lambda e: {'age': coalesce(date '9999-12-31' - e.on_date, 9999999), 'ref': e.ref}
-        )))[:20],
-        lambda e: e.ref
-    ) as evidence,
+    row_ids(v.evidence) as evidence,
     v.evidence_date,
     v.next_date,
     v.fail_kind,
@@ -57,13 +60,14 @@ left join joined as j on v.patient_id = j.patient_id and v.item_id = j.item_id;
 create or replace table pub.drugs as
 with taken as (
     select
-        patient_id,
-        "class",
-        ingredient,
-        bool_or(last_date >= as_of and not is_as_needed) as is_current
-    from norm.medications
-    where "class" in ('immunosuppressant', 'biologic') and route_group <> 'local'
-    group by patient_id, "class", ingredient
+        m.patient_id,
+        m."class",
+        m.ingredient,
+        bool_or(coalesce(c.last_date >= m.as_of, false)) as is_current
+    from norm.medications as m
+    left join feat.coverage as c on m.patient_id = c.patient_id and m.medication_id = c.medication_id and m.ingredient = c.ingredient
+    where m."class" in ('immunosuppressant', 'biologic') and m.route_group <> 'local'
+    group by m.patient_id, m."class", m.ingredient
 )
 
 select
@@ -87,6 +91,36 @@ from (
 )
 group by patient_id;
 
+-- One row per assessed patient with what was derived of it.
+create or replace table pub.features as
+select
+    p.patient_id,
+    p.as_of,
+    c.tier,
+    c.is_listed as listed,
+    p.age_low,
+    p.age_high,
+    p.sex,
+    f.weight_kg,
+    c.sledai_recorded,
+    s.sledai_low,
+    s.sledai_high,
+    l.class_low,
+    l.class_high,
+    f.gc_oral_low,
+    f.gc_oral_high,
+    f.gc_systemic_low,
+    f.gc_systemic_high,
+    d.immunosuppressants,
+    d.biologics,
+    c.expected_pass
+from norm.patients as p
+inner join pub.candidates as c on p.patient_id = c.patient_id
+left join feat.patients as f on p.patient_id = f.patient_id
+left join feat.sledai as s on p.patient_id = s.patient_id
+left join feat.classification as l on p.patient_id = l.patient_id
+left join pub.drugs as d on p.patient_id = d.patient_id;
+
 -- The list for research nurses, without the columns of criteria.
 create or replace table pub.list as
 select
@@ -95,26 +129,24 @@ select
     c.tier,
     c.expected_pass,
     c.next_date,
-    p.sex,
-    case when p.age_low = p.age_high then p.age_low::varchar else p.age_low || '-' || p.age_high end as age,
-    c.sledai_recorded,
-    c.sledai_low,
+    f.sex,
+    case when f.age_low = f.age_high then f.age_low::varchar else f.age_low || '-' || f.age_high end as age,
+    f.sledai_recorded,
+    f.sledai_low,
     f.sledai_high,
     case
         when f.gc_oral_low = f.gc_oral_high then format('{:.1f}', f.gc_oral_low)
-        when f.gc_oral_high is not null and not isinf(f.gc_oral_high) then format('{:.1f}-{:.1f}', f.gc_oral_low, f.gc_oral_high)
+        when f.gc_oral_high is not null then format('{:.1f}-{:.1f}', f.gc_oral_low, f.gc_oral_high)
     end as gc_oral_mg_day,
-    d.immunosuppressants,
-    d.biologics,
+    f.immunosuppressants,
+    f.biologics,
     l.last_record_date,
     c.disposition,
-    array_to_string(c.failing, '; ') as failing,
-    array_to_string(c.to_review, '; ') as to_review,
-    array_to_string(c.unknown, '; ') as unknown
+    nullif(array_to_string(c.failing, '; '), '') as failing,
+    nullif(array_to_string(c.to_review, '; '), '') as to_review,
+    nullif(array_to_string(c.unknown, '; '), '') as unknown
 from pub.candidates as c
-inner join norm.patients as p on c.patient_id = p.patient_id
-left join feat.patients as f on c.patient_id = f.patient_id
-left join pub.drugs as d on c.patient_id = d.patient_id
+inner join pub.features as f on c.patient_id = f.patient_id
 left join pub.last_records as l on c.patient_id = l.patient_id
 where c.is_listed;
 

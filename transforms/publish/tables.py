@@ -13,6 +13,22 @@ from transforms.store import run_sql
 FORMULA = r"^[\s\p{Cf}]*[=+\-@\t\r\n|＝＋－＠]"
 PLAIN_NUMBER = r"^-?\d+(\.\d+)?$"
 SMALL_COUNT = 5
+PARQUET = {
+    "verdicts": "select * exclude (position) from pub.verdict_rows order by patient_id, position",
+    "features": "from pub.features order by patient_id",
+    "descriptors": """
+        select patient_id, item_id, state, weight, reason_code, row_ids(evidence) as evidence
+        from feat.descriptors order by patient_id, position
+    """,
+    "gc_timeline": "from feat.gc_timeline order by patient_id, start_date",
+    "rejects": """
+        select table_name as "table", row_id, column_name as "column", cause from gate.rejects
+        union all
+        select source_table, row_id, case when starts_with(cause, 'unit') then 'unit' else 'value' end, cause
+        from norm.results where cause is not null
+        order by all
+    """,
+}
 
 
 def write_tables(
@@ -28,23 +44,12 @@ def write_tables(
     ``criteria``: the columns of candidates.csv after to_do; ``titles``: criterion -> title in the run's language; ``previous``: the
     candidates of the run before, for the column change.
     """
-    run_sql(con, "transforms.publish", "record.sql")
+    run_sql(con, "transforms.publish", "record.sql", "unmapped.sql")
     write_csv(candidates(con, criteria, previous), into / "candidates.csv", bom=True)
     write_csv(funnel(con, titles), into / "funnel.csv")
-    unmapped = 'select source_table as "table", code_system, code, text, row_count as rows, patient_count as patients from norm.unmapped'
-    write_csv(con.sql(f"{unmapped} order by all").pl(), into / "unmapped.csv")
-    _write_parquet(
-        con,
-        "select * exclude (position) from pub.verdict_rows order by patient_id, position",
-        into / "verdicts.parquet",
-    )
-    _write_parquet(
-        con,
-        'select table_name as "table", row_id, column_name as "column", cause from gate.rejects'
-        " union all select source_table, row_id, case cause when 'unparsed' then 'value' when 'implausible' then 'value' else 'unit' end, cause"
-        " from norm.results where cause is not null order by all",
-        into / "rejects.parquet",
-    )
+    write_csv(con.sql("from pub.unmapped order by all").pl(), into / "unmapped.csv")
+    for name, query in PARQUET.items():
+        write_parquet(con, query, into / f"{name}.parquet")
 
 
 def candidates(con: duckdb.DuckDBPyConnection, criteria: list[str], previous: pl.DataFrame | None) -> pl.DataFrame:
@@ -117,7 +122,8 @@ def read_candidates(path: Path) -> pl.DataFrame | None:
     return frame.with_columns(pl.col("patient_id").str.replace(r"^'([\s\p{Cf}]*[=+\-@|＝＋－＠])", "$1"))
 
 
-def _write_parquet(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+def write_parquet(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    """Write the rows of a query in its order."""
     con.execute("set preserve_insertion_order = true")
     con.execute(f"copy ({query}) to '{_quoted(path)}' (format parquet, compression zstd)")
 

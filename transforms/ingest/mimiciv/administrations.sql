@@ -1,7 +1,7 @@
--- One row per entry of the medication record, with the dose of pieces.sql. A running infusion is an administration of unknown dose; what was not given, and
--- what is no giving (a line stopped, a patch looked at), is kept as cancelled. A blank event with a dose is a part of a dose and was
--- given (such parts add up to the dose due); any other entry whose event is missing may or may not be a giving: an as-needed
--- statement of that day, which counts as [0, dose].
+-- One row per entry of the medication record, with the dose of pieces.sql. A running infusion is an administration of unknown dose;
+-- what was not given, and what is no giving (a line stopped, a patch looked at), is kept as cancelled. A blank event with a dose is a
+-- part of a dose and was given (such parts add up to the dose due); any other entry whose event is missing may or may not be a
+-- giving: an as-needed statement of that day, which counts as [0, dose].
 with unnamed as (
     select distinct pharmacy_id
     from src.emar

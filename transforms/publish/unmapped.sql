@@ -1,6 +1,6 @@
 -- One row per code or name of the assessed patients' usable rows that mapped to nothing, with how many rows and patients it has.
-create or replace view norm.unmapped as
-select 'diagnoses' as source_table, d.code_system, d.code, min(d.display) as text, count(*) as row_count, count(distinct d.patient_id) as patient_count
+create or replace table pub.unmapped as
+select 'diagnoses' as "table", d.code_system, d.code, min(d.display) as text, count(*) as "rows", count(distinct d.patient_id) as patients
 from norm.diagnoses as d
 anti join norm.conditions as c on c.source_table = 'diagnoses' and d.diagnosis_id = c.row_id
 group by d.code_system, d.code
