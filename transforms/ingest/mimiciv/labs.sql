@@ -143,4 +143,3 @@ left join codes as c on v.itemid = c.itemid
 left join maps.lab_units as u on v.itemid = u.itemid and lower(v.valueuom) = lower(u.reported)
 left join general_units as g on lower(v.valueuom) = lower(g.reported)
 left join maps.lab_limits as l on v.itemid = l.itemid
-
