@@ -1,0 +1,116 @@
+"""The main job on the shipped extract: golden results, every tier, the same bytes whatever the threads and the order of rows."""
+
+from __future__ import annotations
+
+import csv
+import random
+import shutil
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from sample_data.showcase import showcase
+from tests import runs
+
+EXPECTED = Path(__file__).parents[1] / "sample_data" / "expected"
+VERDICTS = "patient_id, item_id, verdict, basis, reason_code, evidence_date, next_date, fail_kind"
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return runs.match(runs.NATIVE, tmp_path_factory.mktemp("out"))
+
+
+def verdict_csv(run: Path) -> str:
+    """verdicts.parquet as the golden file has it."""
+    frame = duckdb.sql(f"select {VERDICTS} from '{run}/verdicts.parquet'").pl()
+    return frame.write_csv()
+
+
+@pytest.mark.parametrize("name", ["candidates.csv", "funnel.csv", "unmapped.csv"])
+def test_golden_files(shipped: Path, name: str) -> None:
+    assert (shipped / name).read_bytes() == (EXPECTED / name).read_bytes()
+
+
+def test_golden_verdicts(shipped: Path) -> None:
+    assert verdict_csv(shipped) == (EXPECTED / "verdicts.csv").read_text(encoding="utf-8")
+
+
+def test_designed_patients_get_what_they_were_designed_for(shipped: Path) -> None:
+    features = {row["patient_id"]: row for row in pl.read_parquet(shipped / "features.parquet").iter_rows(named=True)}
+    verdicts = dict(
+        ((patient_id, item_id), verdict)
+        for patient_id, item_id, verdict in duckdb.sql(
+            f"select patient_id, item_id, verdict from '{shipped}/verdicts.parquet'"
+        ).fetchall()
+    )
+    listed = {row["patient_id"]: row for row in runs.candidates(shipped)}
+    for patient in showcase():
+        patient_id, tier = patient["patient_id"], patient["tier"]
+        if tier == "none":
+            assert patient_id not in features
+            continue
+        if tier in ("ready", "check", "watch"):
+            assert (patient_id, listed[patient_id]["tier"]) == (patient_id, tier)
+            assert (patient_id, listed[patient_id]["next_date"]) == (patient_id, patient["next_date"] or "")
+        else:
+            assert patient_id not in listed
+        for intended in patient["items"].split():
+            item_id, _, verdict = intended.partition("=")
+            assert (patient_id, item_id, verdicts[patient_id, item_id]) == (patient_id, item_id, verdict)
+
+
+def test_every_tier_occurs(shipped: Path) -> None:
+    assert set(pl.read_parquet(shipped / "features.parquet")["tier"]) == {"ready", "check", "watch", "excluded"}
+    assert [int(row["rank"]) for row in runs.candidates(shipped)] == list(range(1, len(runs.candidates(shipped)) + 1))
+
+
+def test_counts_add_up(shipped: Path) -> None:
+    tables = runs.record(shipped)["tables"]
+    for name, table in tables.items():
+        with (runs.NATIVE / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            assert table["rows"] == sum(1 for _ in csv.reader(file)) - 1
+        assert table["rejected"] == sum(cause["rows"] for cause in table["causes"])
+
+
+def test_threads_and_the_order_of_rows_change_nothing(shipped: Path, tmp_path: Path) -> None:
+    shuffled = tmp_path / "shuffled"
+    shutil.copytree(runs.NATIVE, shuffled)
+    (shuffled / "extract.json").write_text('{"as_of": "2026-03-01"}')
+    for file in shuffled.glob("*.csv"):
+        with file.open(encoding="utf-8", newline="") as lines:
+            head, *rows = list(csv.reader(lines))
+        random.Random(1).shuffle(rows)
+        with file.open("w", encoding="utf-8", newline="") as lines:
+            csv.writer(lines).writerows([head, *rows])
+    other = runs.match(shuffled, tmp_path / "out", threads=1)
+    for name in ("candidates.csv", "funnel.csv", "unmapped.csv"):
+        assert (other / name).read_bytes() == (shipped / name).read_bytes()
+    for name in ("verdicts", "features", "descriptors", "gc_timeline", "rejects"):
+        assert pl.read_parquet(other / f"{name}.parquet").equals(pl.read_parquet(shipped / f"{name}.parquet"))
+
+
+def test_the_list_speaks_chinese(tmp_path: Path) -> None:
+    run = runs.match(runs.NATIVE, tmp_path / "out", lang="zh")
+    reasons = pl.read_parquet(run / "verdicts.parquet").filter(pl.col("item_id") == "I08a")["reason"]
+    assert reasons.str.contains("血红蛋白").all()
+    assert "已评估" in (run / "funnel.csv").read_text(encoding="utf-8")
+
+
+def test_cells_that_a_spreadsheet_would_run_are_guarded(tmp_path: Path) -> None:
+    extract = tmp_path / "extract"
+    extract.mkdir()
+    (extract / "extract.json").write_text('{"as_of": "2026-03-01"}')
+    (extract / "patients.csv").write_text("patient_id,sex,birth_date\n=1+1,female,1990-01-01\n")
+    (extract / "diagnoses.csv").write_text(
+        "diagnosis_id,patient_id,code_system,code,recorded_date\nd1,=1+1,ICD10CM,M32.9,2026-01-01\n"
+    )
+    (extract / "medications.csv").write_text("medication_id,patient_id,drug_name,start_date\n")
+    (extract / "labs.csv").write_text("lab_id,patient_id,code_system,code,collected_at,value\n")
+    out = tmp_path / "out"
+    (first,) = runs.candidates(runs.match(extract, out))
+    assert (first["patient_id"], first["change"]) == ("'=1+1", "new")
+    (second,) = runs.candidates(runs.match(extract, out))
+    assert (second["patient_id"], second["change"]) == ("'=1+1", "same")
