@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from data_contracts import contract, identity
-from data_contracts.contract import Table
+from data_contracts.contract import Column, Table
 from data_contracts.readers import prepare
 from data_contracts.reading import (
     Cell,
@@ -187,9 +187,10 @@ def open_patients(
     """Makes raw.patients and gate.patient_days (one row per patient: D + 1 year, whether quarantined); counts the table."""
     cells = make_typed(con, extract, table)
     with blaming(con, extract, table):
-        rows, ids, contents = con.execute(
-            "select count(*), count(distinct patient_id), count(distinct (patient_id, row_hash)) from gate.typed_patients"
-        ).fetchall()[0]
+        rows, ids = con.execute("select count(*), count(distinct patient_id) from gate.typed_patients").fetchall()[0]
+        contents = rows
+        if ids < rows:
+            contents = con.execute("select count(distinct (patient_id, row_hash)) from gate.typed_patients").fetchall()[0][0]
         if contents < rows:
             report.tables["patients"].duplicates = rows - contents
             sql = union_sql(table, extract.tables["patients"], lambda parts: footer_facts(con, parts))[0]
@@ -217,8 +218,10 @@ def open_patients(
         count(con, extract, table, "gate.typed_patients t", reasons, report)
         report.tables["patients"].rows_read = rows
         con.execute(
-            "create or replace table gate.patient_days as select patient_id, cast(as_of + interval 1 year as date) as last_day, "
-            "violations <> [] as is_rejected from raw.patients where patient_id is not null"
+            "create or replace table gate.patient_days as select patient_id, "
+            f"cast({day} + interval 1 year as date) as last_day, "
+            "patient_id in (select row_id from gate.quarantined where table_name = 'patients') as is_rejected "
+            "from gate.typed_patients where patient_id is not null"
         )
         least, most = con.execute(
             "select min(last_day), max(last_day) from gate.patient_days where not is_rejected"
@@ -267,7 +270,7 @@ def count(
     rare = [reason for reason in reasons if reason.never]
     usual = [reason for reason in reasons if not reason.never]
     searched = identity.searched(table)
-    asked = [identity.hint(f"r_{name}", kind) for name, kind in searched] + [reason.never for reason in rare]
+    asked = [identity.hint(col, f"r_{col.name}") for col in searched] + [reason.never for reason in rare]
     gather(con, table, joined, usual, asked)
     answers = con.execute(f"select {', '.join(f'answer_{n}' for n in range(len(asked)))} from counted").fetchall()
     if any(answer is False for row in answers for answer in row[len(searched) :]):
@@ -287,9 +290,9 @@ def count(
             f"insert into gate.quarantined select '{table.name}', number, broken.row_id, broken.patient_id "
             "from (select number, unnest(broken) as broken from counted where number > 0)"
         )
-    for place, (name, kind) in enumerate(searched):
+    for place, col in enumerate(searched):
         if any(row[place] for row in answers):
-            report.failures += identity_cells(con, extract, table, name, kind)
+            report.failures += identity_cells(con, extract, table, col)
 
 
 def gather(
@@ -370,23 +373,31 @@ def identity_names(table: Table, extract: Extract) -> list[str]:
     ]
 
 
-def identity_cells(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, name: str, kind: str) -> list[str]:
-    """The first row whose cell in a column holds a kind of direct identity, as a failure; nothing where none does."""
-    if not con.execute(f"select bool_or(gate.has_{kind}(r_{name})) from gate.typed_{table.name}").fetchall()[0][0]:
-        return []
+def identity_cells(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, col: Column) -> list[str]:
+    """The first row whose cell in a column holds direct identity, a failure per kind of it; nothing where none does."""
+    kinds = ", ".join(f"bool_or(gate.has_{kind}(r_{col.name}))" for kind in col.identity)
+    found = con.execute(f"select {kinds} from gate.typed_{table.name}").fetchall()[0]
+    failures = []
+    for kind, is_found in zip(col.identity, found, strict=True):
+        if is_found:
+            where = place_of(con, extract, table, f"gate.has_{kind}(r_{col.name})")
+            what = identity.KINDS[kind]
+            failures.append(f"{table.name}: {col.name} in {where} holds {what}; direct identity must not be in an extract")
+    return failures
+
+
+def place_of(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, condition: str) -> str:
+    """The first row that meets a condition, by its id, or by its file and number where the id itself is identity."""
     files = extract.tables[table.name]
     names = {str(part.file): part.name for part in files.parts}
     key = f"r_{table.key}"
-    is_identity = " or ".join(f"gate.has_{each}({key})" for each in identity.KINDS)
+    is_identity = " or ".join(f"gate.has_{kind}({key})" for kind in identity.KINDS)
     sql = union_sql(table, files, lambda parts: footer_facts(con, parts), places=True)[0]
     file, number, row_id = con.execute(
         f"select file_name, row_number, case when not ({is_identity}) then {key} end "
-        f"from ({sql}) where gate.has_{kind}(r_{name}) order by file_name, row_number limit 1"
+        f"from ({sql}) where {condition} order by file_name, row_number limit 1"
     ).fetchall()[0]
-    where = f"row {number} of {names.get(file, file)}" if row_id is None else f"the row {table.key} {shown(row_id)}"
-    return [
-        f"{table.name}: {name} in {where} holds {identity.KINDS[kind]}; direct identity must not be in an extract"
-    ]
+    return f"row {number} of {names.get(file, file)}" if row_id is None else f"the row {table.key} {shown(row_id)}"
 
 
 class blaming:  # noqa: N801 - reads as a word in a with statement

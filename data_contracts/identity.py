@@ -1,10 +1,9 @@
 """Direct identity in an extract: names of columns and contents of cells that must not be there (identity_patterns.csv)."""
 
 import re
-from collections.abc import Sequence
 from functools import cache
 
-from data_contracts.contract import Table, rows_of
+from data_contracts.contract import Column, Table, rows_of
 
 KINDS = {row["pattern"]: row["meaning"] for row in rows_of("identity_patterns.csv") if row["kind"] == "cell"}
 
@@ -23,11 +22,12 @@ def identity_in_name(name: str) -> str | None:
     return next((meaning for pattern, meaning in name_patterns() if pattern.search(plain)), None)
 
 
-def hint(text: str, kind: str) -> str:
-    """SQL of an aggregate that is null or false where no cell of a column (SQL of its text) can hold a kind of identity."""
-    return f"max(strlen({text})) >= 18" if kind == "resident_id" else f"bool_or(gate.may_hold_identity({text}))"
+def hint(column: Column, text: str) -> str:
+    """SQL of an aggregate that is null or false where no cell of a searched column (SQL of its text) can hold identity."""
+    is_id_alone = column.identity == ("resident_id",)
+    return f"max(strlen({text})) >= 18" if is_id_alone else f"bool_or(gate.may_hold_identity({text}))"
 
 
-def searched(table: Table) -> list[tuple[str, str]]:
-    """The columns of a table that are searched, each with a kind of identity."""
-    return [(column.name, kind) for column in table.columns for kind in column.identity]
+def searched(table: Table) -> list[Column]:
+    """The columns of a table whose cells are searched."""
+    return [column for column in table.columns if column.identity]

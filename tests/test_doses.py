@@ -1,10 +1,11 @@
-"""Exposure and dose: the hand-worked cases, a second slow reading on random histories, and what must never change a dose."""
+"""Exposure and dose: the hand-worked cases, a second slow reading on random histories, what never changes a dose."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import date, timedelta
+from itertools import pairwise
 from math import inf
 from pathlib import Path
 from random import Random
@@ -89,7 +90,7 @@ def test_another_limit_of_open_rows(tmp_path: Path) -> None:
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_what_changes_no_dose(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Rows in another order, rows that begin after day D, and a row split in two abutting ones; and low is never above high."""
+    """Another order of the rows, rows begun after day D, a row split in two abutting ones; low is never above high."""
     rng = Random(seed)
     patients: dict[str, Patient] = {}
     for number in range(60):
@@ -113,7 +114,7 @@ def test_timeline_is_whole_and_maximal(tmp_path: Path) -> None:
     rng = Random(6)
     con = assess({f"p{number}": a_history(rng) for number in range(50)} | {"none": Patient([])}, tmp_path)
     rows = con.sql("from feat.gc_timeline order by patient_id, start_date").fetchall()
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         if before[0] == after[0]:
             assert before[2] + timedelta(days=1) == after[1]
             assert before[3:] != after[3:]
@@ -191,9 +192,10 @@ def known(patient: Patient) -> Patient:
 def split(rows: list[Row], rng: Random) -> list[Row]:
     """The rows with one of them cut in two abutting ones, where one can be found.
 
-    The second half begins later, so it would supersede a row that began in between: rows that share an ingredient with another
-    that begins on one of the days up to the cut are left whole, unless they count beside every other (as needed, administrations).
-    A dose by weight is that of the start, one by supply that of the days, and an open row runs from its start: none of these is cut.
+    The second half begins later, so it would supersede a row that began in between: a row that shares an ingredient
+    with another one begun on a day up to the cut is left whole, unless it counts beside every other (as needed, given).
+    A dose by weight is that of the start, one by supply that of the days, and an open row runs from its start: none of
+    these is cut.
     """
     for row in rng.sample(rows, len(rows)):
         if (

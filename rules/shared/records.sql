@@ -122,7 +122,7 @@ left join run_out as r on p.patient_id = r.patient_id;
 create or replace macro no_medication(classes, span, routes) as table
 from no_medication_before(classes, list_transform(classes, lambda c: c || ' ' || routes), span, 'day D');
 
--- One row per patient on a class of drug on day D: its chain of use going back over covered days with gaps of at most 7 days.
+-- One row per patient on a class of drug on day D, with the rows that cover it: the chain of use going back over covered days with gaps of at most 7 days.
 create or replace macro chain_of_use(wanted_class) as table
 with spans as (
     select
@@ -148,7 +148,7 @@ select
     min(start_date) as first_date,
     max(least(last_date, as_of)) as last_date,
     bool_or(is_open and last_date >= as_of) as is_open,
-    list(cite('medications', medication_id, start_date)) as evidence
+    list(cite('medications', medication_id, start_date)) filter (where last_date >= as_of) as evidence
 from chained
 group by patient_id, chain, as_of
 having max(last_date) >= as_of;

@@ -10,9 +10,9 @@ from transforms.store import csv_frame
 
 
 def dose_units(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """One row per dose or strength unit of norm.medication_rows that is listed: unit as reported, its milligrams, whether per kg.
+    """One row per listed dose or strength unit of norm.medication_rows: as reported, its milligrams, whether per kg.
 
-    Reported units are folded (case, full-width forms, blanks) before they are looked up in dose_units.csv.
+    Reported units are folded (case, full-width forms, blanks) and then looked up in dose_units.csv.
     """
     listed = {
         name_key(row["unit"]): (float(row["mg"]), row["is_per_kg"] == "true")
