@@ -10,6 +10,15 @@ from typing import Literal
 ColumnType = Literal["text", "word", "open word", "date", "time", "number", "integer", "boolean"]
 BLANKS = " \t\n\r\v\f\u00a0\u3000"  # what counts as blank around a value, and what an empty cell may consist of
 FIRST_DAY = "1900-01-01"
+UNREADABLE = {
+    "word": "not_allowed",
+    "boolean": "not_allowed",
+    "date": "not_a_date",
+    "time": "not_a_date",
+    "number": "not_a_number",
+    "integer": "not_an_integer",
+}
+PATIENT_CAUSES = ("patient_unknown", "patient_rejected")  # of patient_id in every table but patients
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,27 @@ class Column:
     is_positive: bool
     identity: tuple[str, ...]  # what kinds of direct identity its cells are searched for
     meaning: str
+
+    @property
+    def bad(self) -> str | None:
+        """The cause of a cell that does not read, None where every cell does."""
+        return "item_unknown" if self.word_list == "review_items" else UNREADABLE.get(self.type)
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The contract's words for the column, in the order of columns.csv."""
+        return tuple(dict.fromkeys(self.words.values()))
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Why a row can be quarantined for this column alone."""
+        possible = {
+            "null": not self.is_nullable,
+            self.bad or "": self.bad is not None,
+            "date_out_of_range": self.is_dated,
+            "not_positive": self.is_positive,
+        }
+        return tuple(cause for cause, is_possible in possible.items() if is_possible)
 
 
 @dataclass(frozen=True)
@@ -55,6 +85,17 @@ class Table:
         """The column whose values are unique in the table."""
         return self.columns[0].name
 
+    @property
+    def causes(self) -> tuple[tuple[str, str], ...]:
+        """All (column, cause) under which a row of the table can be quarantined, in the order in which they are asked."""
+        own = [
+            (column.name, cause)
+            for column in self.columns
+            for cause in (*column.causes, *(check.cause for check in self.cross_checks if check.column == column.name))
+        ]
+        of_patients = [("patient_id", cause) for cause in PATIENT_CAUSES] if self.name != "patients" else []
+        return (*own, *of_patients)
+
 
 def rows_of(name: str) -> list[dict[str, str]]:
     """The rows of one of the contract's CSV files."""
@@ -76,11 +117,7 @@ def words_of(allowed: str, column: str) -> dict[str, str]:
 
 def word_lists() -> dict[str, dict[str, str]]:
     """The word lists that columns.csv refers to with @name; spelling, folded -> word."""
-    route_rows = list(
-        csv.DictReader(
-            files("transforms").joinpath("normalise/maps/routes.csv").read_text(encoding="utf-8").splitlines()
-        )
-    )
+    route_rows = list(csv.DictReader(files("transforms").joinpath("normalise/maps/routes.csv").read_text(encoding="utf-8").splitlines()))
     routes = {fold(row["word"]): row["route"] for row in route_rows}
     items = {fold(row["item_id"]): row["item_id"] for row in rows_of("review_items.csv")}
     return {"routes": {fold(route): route for route in routes.values()} | routes, "review_items": items}
@@ -110,7 +147,7 @@ def load() -> dict[str, Table]:
     """The contract's tables by name, in the order of tables.csv."""
     lists = word_lists()
     columns = [column_of(row, lists) for row in rows_of("columns.csv")]
-    checks = [CrossCheck(**row) for row in rows_of("cross_checks.csv")]  # type: ignore[arg-type]
+    checks = [CrossCheck(**row) for row in rows_of("cross_checks.csv")]
     return {
         row["table"]: Table(
             name=row["table"],

@@ -1,7 +1,8 @@
 """Judges an extract against the contract and opens it: the schema raw, run.tables, and the quarantine.
 
 One pass over each table counts its rows under their first violation; nothing is copied. raw.<table> is a view over the
-extract's files with typed columns, `violations` (a list of column:cause, empty for a good row); gate.typed_<table> holds the cells as they came beside it.
+extract's files with typed columns and `violations` (a list of column:cause, empty for a good row); gate.typed_<table> holds
+beside them the cells as they came, as r_<column>.
 """
 
 from collections.abc import Collection, Sequence
@@ -26,13 +27,13 @@ from data_contracts.reading import (
     with_items,
 )
 from transforms.errors import ContractBroken, UsageError
-from transforms.ingest.native import Extract, Part, column, quoted, shown
+from transforms.ingest.native import Extract, Part, column, paths_sql, shown
 
-LISTED = (
-    1000  # quarantined rows of patients who are not assessed: at most so many are listed per table, column and cause
+LISTED = 1000  # quarantined rows of patients who are not assessed: at most so many are listed per table, column and cause
+UNKNOWN, REJECTED = (
+    Reason("patient_id", cause, condition)
+    for cause, condition in zip(contract.PATIENT_CAUSES, ("p.patient_id is null", "p.is_rejected"), strict=True)
 )
-UNKNOWN = Reason("patient_id", "patient_unknown", "p.patient_id is null")
-REJECTED = Reason("patient_id", "patient_rejected", "p.is_rejected")
 
 
 @dataclass
@@ -79,9 +80,7 @@ class ContractReport:
                     "rows_read": each.rows_read,
                     "rows_rejected": each.rows_rejected,
                     "duplicates": each.duplicates,
-                    "rejected": [
-                        {"column": name, "cause": cause, "rows": rows} for (name, cause), rows in each.rejected.items()
-                    ],
+                    "rejected": [{"column": name, "cause": cause, "rows": rows} for (name, cause), rows in each.rejected.items()],
                 }
                 for each in self.tables.values()
             },
@@ -181,9 +180,7 @@ def make_typed(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table) -
     return cells
 
 
-def open_patients(
-    con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, as_of: date | None, report: ContractReport
-) -> Days:
+def open_patients(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, as_of: date | None, report: ContractReport) -> Days:
     """Makes raw.patients and gate.patient_days (one row per patient: D + 1 year, whether quarantined); counts the table."""
     cells = make_typed(con, extract, table)
     with blaming(con, extract, table):
@@ -195,7 +192,10 @@ def open_patients(
             report.tables["patients"].duplicates = rows - contents
             sql = union_sql(table, extract.tables["patients"], lambda parts: footer_facts(con, parts))[0]
             con.execute(
-                f"create or replace view gate.typed_patients as from ({sql}) "
+                "create or replace table gate.twice as select patient_id from gate.typed_patients "
+                f"group by patient_id having count(*) > 1; create or replace view gate.typed_patients as "
+                f"from ({sql}) where patient_id not in (from gate.twice) or patient_id is null union all "
+                f"from ({sql}) where patient_id in (from gate.twice) "
                 "qualify row_number() over (partition by patient_id, row_hash) = 1"
             )
         if ids < contents:
@@ -207,7 +207,7 @@ def open_patients(
                 for key, times in twice
                 if key is not None
             ]
-        run_day = day_of(con, extract, as_of)
+        run_day = day_of(con, extract, as_of, next(cell for cell in cells if cell.column.name == "index_date"))
         day = "index_date" if run_day is None else f"coalesce(index_date, date '{run_day.isoformat()}')"
         reasons = reasons_of(table, cells, f"cast({day} + interval 1 year as date)", None)
         values = ", ".join(column(each.name) for each in table.columns)
@@ -223,15 +223,11 @@ def open_patients(
             "patient_id in (select row_id from gate.quarantined where table_name = 'patients') as is_rejected "
             "from gate.typed_patients where patient_id is not null"
         )
-        least, most = con.execute(
-            "select min(last_day), max(last_day) from gate.patient_days where not is_rejected"
-        ).fetchall()[0]
+        least, most = con.execute("select min(last_day), max(last_day) from gate.patient_days where not is_rejected").fetchall()[0]
     return Days(run_day, least, least is not None and least == most)
 
 
-def open_table(
-    con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, days: Days, report: ContractReport
-) -> None:
+def open_table(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, days: Days, report: ContractReport) -> None:
     """Makes raw.<table> and counts it.
 
     raw.<table> tells the violations of the row itself. Rows of unknown and of quarantined patients, which nobody reads from
@@ -272,12 +268,12 @@ def count(
     searched = identity.searched(table)
     asked = [identity.hint(col, f"r_{col.name}") for col in searched] + [reason.never for reason in rare]
     gather(con, table, joined, usual, asked)
-    answers = con.execute(f"select {', '.join(f'answer_{n}' for n in range(len(asked)))} from counted").fetchall()
+    answers = con.execute(f"select {', '.join(f'answer_{n}' for n in range(len(asked)))} from gate.counted").fetchall()
     if any(answer is False for row in answers for answer in row[len(searched) :]):
         usual = list(reasons)
         gather(con, table, joined, usual, [])
     found = report.tables[table.name]
-    for number, rows in con.execute("select number, rows from counted order by number").fetchall():
+    for number, rows in con.execute("select number, rows from gate.counted order by number").fetchall():
         found.rows_read += rows
         if number:
             found.rejected[usual[number - 1].column, usual[number - 1].cause] = rows
@@ -288,27 +284,25 @@ def count(
         )
         con.execute(
             f"insert into gate.quarantined select '{table.name}', number, broken.row_id, broken.patient_id "
-            "from (select number, unnest(broken) as broken from counted where number > 0)"
+            "from (select number, unnest(broken) as broken from gate.counted where number > 0)"
         )
     for place, col in enumerate(searched):
         if any(row[place] for row in answers):
             report.failures += identity_cells(con, extract, table, col)
 
 
-def gather(
-    con: duckdb.DuckDBPyConnection, table: Table, joined: str, reasons: Sequence[Reason], asked: Sequence[str]
-) -> None:
+def gather(con: duckdb.DuckDBPyConnection, table: Table, joined: str, reasons: Sequence[Reason], asked: Sequence[str]) -> None:
     """Makes counted: one row per first violation (0: none) with its rows, the broken rows, and what was asked."""
     number = first_violation_sql(reasons)
     answers = "".join(f", {question} as answer_{place}" for place, question in enumerate(asked))
     con.execute(
-        f"create or replace temp table counted as select {number} as number, count(*) as rows, "
+        f"create or replace table gate.counted as select {number} as number, count(*) as rows, "
         f"list(struct_pack(row_id := t.{table.key}, patient_id := t.patient_id)) filter (where {number} > 0) as broken{answers} "
         f"from {joined} group by number"
     )
 
 
-def day_of(con: duckdb.DuckDBPyConnection, extract: Extract, as_of: date | None) -> date | None:
+def day_of(con: duckdb.DuckDBPyConnection, extract: Extract, as_of: date | None, index_date: Cell) -> date | None:
     """The run's day D: as given, else extract.json's; None where every patient has an index_date of their own.
 
     Errors: UsageError where there is none of them.
@@ -317,11 +311,9 @@ def day_of(con: duckdb.DuckDBPyConnection, extract: Extract, as_of: date | None)
         return as_of
     if extract.manifest.get("as_of"):
         return date.fromisoformat(extract.manifest["as_of"])
-    lacking = con.execute("select count(*) from gate.typed_patients where r_index_date is null").fetchall()[0][0]
+    lacking = con.execute(f"select count(*) from gate.typed_patients where {index_date.is_empty}").fetchall()[0][0]
     if lacking:
-        raise UsageError(
-            f"no day D: {lacking} rows of patients have no index_date; give --as-of DATE, or as_of in extract.json"
-        )
+        raise UsageError(f"no day D: {lacking} rows of patients have no index_date; give --as-of DATE, or as_of in extract.json")
     return None
 
 
@@ -345,8 +337,7 @@ def judge(con: duckdb.DuckDBPyConnection, table: Table, report: ContractReport) 
     is_all = found.rows_rejected == found.rows_read
     if is_over or is_all:
         first = con.execute(
-            "select min(row_id) from gate.quarantined natural join gate.reasons "
-            "where table_name = ? and column_name = ? and cause = ?",
+            "select min(row_id) from gate.quarantined natural join gate.reasons where table_name = ? and column_name = ? and cause = ?",
             [table.name, name, cause],
         ).fetchall()[0][0]
         example = f"most of them {name}:{cause} ({most} rows, first {table.key} {shown(first or '')})"
@@ -356,9 +347,7 @@ def judge(con: duckdb.DuckDBPyConnection, table: Table, report: ContractReport) 
                 f"{report.max_rejected_share:.3g} of the rows, or fewer than {report.min_rejected_rows}"
             )
         else:
-            failures.append(
-                f"{table.name}: all {found.rows_read} rows are quarantined, {example}; allowed is at least one good row"
-            )
+            failures.append(f"{table.name}: all {found.rows_read} rows are quarantined, {example}; allowed is at least one good row")
     return failures
 
 
@@ -422,7 +411,7 @@ def damaged_part(con: duckdb.DuckDBPyConnection, extract: Extract, table: str) -
         columns = ", ".join(column(spelling) for spelling in part.columns.values())
         try:
             con.execute(
-                f"select bit_xor(hash({columns})) from read_parquet({quoted(str(part.file))}, "
+                f"select bit_xor(hash({columns})) from read_parquet({paths_sql([part.file])}, "
                 "binary_as_string = true, hive_partitioning = false)"
             ).fetchall()
         except duckdb.Error:
@@ -456,12 +445,8 @@ def check_duplicate_ids(con: duckdb.DuckDBPyConnection, table: str) -> int:
         """
     ).fetchall()
     if twice:
-        raise ContractBroken(
-            f"{table}: {key} {shown(twice[0][0])} is there {twice[0][1]} times with different contents; allowed is once"
-        )
-    con.execute(
-        f"create or replace table pulled.{table} as from pulled.{table} qualify row_number() over (partition by {key}) = 1"
-    )
+        raise ContractBroken(f"{table}: {key} {shown(twice[0][0])} is there {twice[0][1]} times with different contents; allowed is once")
+    con.execute(f"create or replace table pulled.{table} as from pulled.{table} qualify row_number() over (partition by {key}) = 1")
     good = con.execute(f"select count(*) filter (where violations = []) from pulled.{table}").fetchall()[0][0]
     return int(good_before - good)
 
@@ -473,8 +458,7 @@ def rejects(con: duckdb.DuckDBPyConnection, assessed_table: str) -> duckdb.DuckD
     cause, the lowest row_id by code point. The extract is not read again.
     """
     con.execute(
-        "create or replace table gate.rejects "
-        "(table_name varchar, row_id varchar, column_name varchar, cause varchar, patient_id varchar)"
+        "create or replace table gate.rejects (table_name varchar, row_id varchar, column_name varchar, cause varchar, patient_id varchar)"
     )
     con.execute(
         f"""

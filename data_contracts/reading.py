@@ -10,7 +10,7 @@ import duckdb
 from data_contracts import contract
 from data_contracts.contract import FIRST_DAY, Column, Table
 from transforms.errors import ContractBroken
-from transforms.ingest.native import Part, TableFiles, column, quoted
+from transforms.ingest.native import Part, TableFiles, column, paths_sql, quoted
 
 SQL_TYPES = {
     "text": "varchar",
@@ -22,17 +22,7 @@ SQL_TYPES = {
     "integer": "integer",
     "boolean": "boolean",
 }
-BAD = {
-    "word": "not_allowed",
-    "boolean": "not_allowed",
-    "date": "not_a_date",
-    "time": "not_a_date",
-    "number": "not_a_number",
-    "integer": "not_an_integer",
-}
-WHOLE = frozenset(
-    ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT", "UHUGEINT"]
-)
+WHOLE = frozenset(["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT", "UHUGEINT"])
 BINARY = frozenset({"FLOAT", "DOUBLE"})
 STAMPS = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 ZONED = "TIMESTAMP WITH TIME ZONE"
@@ -104,13 +94,13 @@ class Reason:
 
 def footer_facts(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> dict[str, Facts]:
     """What the footers of Parquet files tell of each column, by its name in the files."""
-    paths = ", ".join(quoted(str(part.file)) for part in parts)
+    paths = paths_sql(part.file for part in parts)
     rows = con.execute(
         "select path_in_schema, case when count(stats_null_count) = count(*) then sum(stats_null_count)::bigint end, "
         "case when bool_and(is_known) then min(stats_min_value) end, case when bool_and(is_known) then max(stats_max_value) end "
         "from (select *, (stats_min_value is not null and stats_max_value is not null) "
         "or coalesce(stats_null_count = num_values, false) as is_known "
-        f"from parquet_metadata([{paths}])) group by path_in_schema"
+        f"from parquet_metadata({paths})) group by path_in_schema"
     ).fetchall()
     return {name: Facts(nulls, low, high) for name, nulls, low, high in rows}
 
@@ -183,7 +173,7 @@ def text_cell(col: Column, raw: str, has_blank: bool, facts: Facts) -> Cell:
         "boolean": f"cast({word_sql(kept, col.words, False)} as boolean)",
         "integer": f"gate.as_integer(gate.as_number({kept}))",
     }.get(col.type, f"gate.as_{col.type}({kept})")
-    has_bad = col.type in BAD and not is_one_word
+    has_bad = col.bad is not None and not is_one_word
     return Cell(col, raw, value, facts.nulls != 0 or has_blank, has_blank, has_bad)
 
 
@@ -227,7 +217,7 @@ def typed_sql(cells: Sequence[Cell], parts: Sequence[Part], places: bool = False
 
     With `places` also file_name and row_number, from 1, of each row.
     """
-    paths = ", ".join(quoted(str(part.file)) for part in parts)
+    paths = paths_sql(part.file for part in parts)
     raws = ", ".join(f"{cell.raw} as r_{cell.column.name}" for cell in cells)
     kept = ", ".join(f"r_{cell.column.name}" for cell in cells)
     values = ", ".join(f"{cell.value} as {column(cell.column.name)}" for cell in cells)
@@ -236,7 +226,7 @@ def typed_sql(cells: Sequence[Cell], parts: Sequence[Part], places: bool = False
     flags = ", filename = true, file_row_number = true" if places else ""
     return (
         f"select {values}, {kept}, hash({kept}) as row_hash{outer} from (select {raws}{inner} "
-        f"from read_parquet([{paths}], binary_as_string = true, hive_partitioning = false{flags}))"
+        f"from read_parquet({paths}, binary_as_string = true, hive_partitioning = false{flags}))"
     )
 
 
@@ -253,9 +243,7 @@ def same_parts(files: TableFiles) -> list[list[Part]]:
     return [list(group) for _, group in groupby(parts, key=signature)]
 
 
-def union_sql(
-    table: Table, files: TableFiles | None, facts_of: FactsOf, places: bool = False
-) -> tuple[str, list[Cell]]:
+def union_sql(table: Table, files: TableFiles | None, facts_of: FactsOf, places: bool = False) -> tuple[str, list[Cell]]:
     """The typed rows of all parts of a table, and for each column what can be wrong in some part."""
     if files is None:
         return empty_sql(table), []
@@ -289,19 +277,15 @@ def reasons_of(table: Table, cells: Sequence[Cell], last_day: str, least_last_da
         name = column(col.name)
         if not col.is_nullable and cell.has_null:
             reasons.append(Reason(col.name, "null", cell.is_empty))
-        if cell.has_bad and col.type in BAD:
-            cause = "item_unknown" if col.word_list == "review_items" else BAD[col.type]
-            if cell.is_float:
-                reasons.append(Reason(col.name, cause, f"not isfinite(r_{col.name})", f"isfinite(sum(r_{col.name}))"))
-            else:
-                reasons.append(Reason(col.name, cause, f"{name} is null and not ({cell.is_empty})"))
+        if cell.has_bad and col.bad and cell.is_float:
+            reasons.append(Reason(col.name, col.bad, f"not isfinite(r_{col.name})", f"isfinite(sum(r_{col.name}))"))
+        elif cell.has_bad and col.bad:
+            reasons.append(Reason(col.name, col.bad, f"{name} is null and not ({cell.is_empty})"))
         if col.is_dated and not is_within(cell, least_last_day):
             reasons.append(Reason(col.name, "date_out_of_range", range_sql(col, last_day)))
         if col.is_positive:
             reasons.append(Reason(col.name, "not_positive", f"{name} <= 0"))
-        reasons += [
-            Reason(col.name, each.cause, each.broken_when) for each in table.cross_checks if each.column == col.name
-        ]
+        reasons += [Reason(col.name, each.cause, each.broken_when) for each in table.cross_checks if each.column == col.name]
     return reasons
 
 

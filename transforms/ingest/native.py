@@ -1,7 +1,7 @@
 """Native extracts: finds the files of each table, proves that they are whole, and brings CSV into Parquet.
 
-Every file is read once as bytes (hash, NUL bytes, encoding); a CSV table is then parsed once, by DuckDB, into Parquet files
-of text in the work folder. Parquet tables are used where they lie.
+Every file is read once as bytes (hash, NUL bytes, encoding); a CSV file is then parsed once, by DuckDB, into a Parquet file
+of text in the work folder. Parquet files are used where they lie.
 """
 
 import codecs
@@ -11,10 +11,12 @@ import json
 import re
 import stat
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 from urllib.parse import unquote
 
 import duckdb
@@ -25,11 +27,15 @@ from transforms.errors import ContractBroken
 
 ENDINGS = ".csv, .csv.gz, .parquet"
 CHUNK = 4 << 20  # bytes read at a time
+LONGEST_HEADER = 1 << 20  # characters
+LONGEST_RECORD = 64 << 20  # bytes
 MOST_COLUMNS = 4096
-LONGEST_RECORD = (2 << 20, 64 << 20)  # bytes; the second is tried where the first is too short
-UTF8 = codecs.lookup("utf-8").name
-WIDER_ENCODINGS = {"gb2312": "gb18030", "gbk": "gb18030"}  # labels in use for what their successor encodes
+MOST_UNPACKING = 250  # times the size of a gzip file that it may unpack to, beyond the first 256 MB
+UTF8 = "utf-8"
+WIDER = {"gb2312": "gb18030", "gbk": "gb18030"}  # names that hospitals give to what only the successor decodes whole
+FOREIGN_SIGNS = 64  # bytes beyond ASCII that, decoding as UTF-8, prove that a file is not in another declared encoding
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+NO_CELL = "\x01\x02"  # the CSV reader's null: nothing that is ever there, so that it takes no empty cell for one too many
 
 Progress = Callable[[str, int, int], None]
 
@@ -86,19 +92,43 @@ class Found:
     """The files of one table as they lie in the extract, in the order of their paths."""
 
     table: str
+    root: Path  # the table's file or folder
     kind: Literal["csv", "parquet"]
     files: tuple[Path, ...]
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """A CSV file that decodes: the file to parse (the extract's own, or a copy in UTF-8) and its record."""
+
+    file: Path
+    is_copy: bool
+    record: FileRecord
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
 def table_of(name: str) -> str | None:
-    """The table that a file's name speaks of (`labs.csv.gz` -> `labs`), or None where it is no table's file."""
+    """The table that a file's name speaks of (`labs.csv.gz` -> `labs`), None where it is no table's file."""
     match = re.fullmatch(r"(.+?)\.(csv|csv\.gz|parquet)", name, re.IGNORECASE)
-    return match[1] if match else None
+    return match[1].lower() if match else None
 
 
 def kind_of(name: str) -> Literal["csv", "parquet"]:
     """Whether a table's file is CSV or Parquet."""
     return "parquet" if name.lower().endswith(".parquet") else "csv"
+
+
+def relative(path: Path, folder: Path) -> str:
+    """The path of a file as messages and records name it."""
+    return path.relative_to(folder).as_posix()
+
+
+def shown(name: str) -> str:
+    """A name or id from the extract as a message may show it: short, on one line."""
+    flat = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return flat if len(flat) <= 60 else flat[:57] + "..."
 
 
 def quoted(text: str) -> str:
@@ -111,28 +141,28 @@ def column(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def paths_sql(paths: Iterable[Path]) -> str:
+    """A SQL list of paths as DuckDB's readers take them, who would read `[1]` and `*` as patterns."""
+    return "[" + ", ".join(quoted(re.sub(r"([*?\[])", r"[\1]", str(path))) for path in paths) + "]"
+
+
 # --- finding the files ----------------------------------------------------------------------------------------------
 
 
 def inside(path: Path, folder: Path) -> Path:
     """`path`, which must not lead outside the extract's folder."""
     try:
-        resolved = path.resolve()
+        is_inside = path.resolve().is_relative_to(folder)
     except (OSError, RuntimeError):
-        raise ContractBroken(f"{relative(path, folder)}: a link that leads nowhere") from None
-    if not resolved.is_relative_to(folder):
-        raise ContractBroken(f"{relative(path, folder)}: leads outside the extract's folder; links must stay inside it")
+        raise ContractBroken(f"{shown(relative(path, folder))}: a link that leads nowhere") from None
+    if not is_inside:
+        raise ContractBroken(f"{shown(relative(path, folder))}: leads outside the extract's folder; files and links must stay inside it")
     return path
-
-
-def relative(path: Path, folder: Path) -> str:
-    """The path of a file as messages and records name it."""
-    return path.relative_to(folder).as_posix()
 
 
 def parts_under(folder: Path, extract: Path) -> Iterator[Path]:
     """The CSV and Parquet files of a table's folder, however deep, in the order of their paths."""
-    for entry in sorted(inside(folder, extract).iterdir()):
+    for entry in sorted(folder.iterdir()):
         inside(entry, extract)
         if entry.name.startswith((".", "_")):
             continue
@@ -149,40 +179,41 @@ def find(folder: Path) -> tuple[dict[str, Found], list[str]]:
     tables = contract.load()
     for entry in sorted(folder.iterdir()):
         inside(entry, folder)
-        name = (table_of(entry.name) or (entry.name if entry.is_dir() else "")).lower()
+        name = table_of(entry.name) or (entry.name.lower() if entry.is_dir() else "")
         if name in tables:
             forms.setdefault(name, []).append(entry)
         elif entry.name != "extract.json":
             ignored.append(entry.name)
-    found = {}
-    for table, entries in forms.items():
-        if len(entries) > 1:
-            names = " and ".join(entry.name for entry in entries)
-            raise ContractBroken(f"{table}: is there in two forms, {names}; allowed is one")
-        files = tuple(parts_under(entries[0], folder)) if entries[0].is_dir() else tuple(entries)
-        if not files:
-            raise ContractBroken(f"{table}: the folder {entries[0].name}/ holds no part; allowed: {ENDINGS}")
-        kinds = {kind_of(file.name) for file in files}
-        if len(kinds) > 1:
-            raise ContractBroken(
-                f"{table}: CSV and Parquet parts are mixed in {entries[0].name}/; allowed is one of them"
-            )
-        for file in files:
-            if not stat.S_ISREG(file.stat().st_mode):
-                raise ContractBroken(f"{relative(file, folder)}: is no regular file")
-        found[table] = Found(table, kinds.pop(), files)
-    return found, ignored
+    return {table: found_table(table, forms[table], folder) for table in tables if table in forms}, ignored
+
+
+def found_table(table: str, entries: Sequence[Path], folder: Path) -> Found:
+    """The files of one table. Errors: ContractBroken where it is there in two forms, or mixed, or not at all."""
+    names = [entry.name + ("/" if entry.is_dir() else "") for entry in entries]
+    if len(entries) > 1:
+        raise ContractBroken(f"{table}: is there in two forms, {' and '.join(names)}; allowed is one")
+    root = entries[0]
+    files = tuple(parts_under(root, folder)) if root.is_dir() else (root,)
+    if not files:
+        raise ContractBroken(f"{table}: {names[0]} holds no part; allowed are parts in {ENDINGS}")
+    kinds = {kind_of(file.name) for file in files}
+    if len(kinds) > 1:
+        raise ContractBroken(f"{table}: CSV and Parquet parts are mixed in {names[0]}; allowed is one kind")
+    for file in files:
+        if not file.exists() or not stat.S_ISREG(file.stat().st_mode):
+            raise ContractBroken(f"{shown(relative(file, folder))}: is no regular file; allowed is {ENDINGS}")
+    return Found(table, root, kinds.pop(), files)
 
 
 # --- extract.json ---------------------------------------------------------------------------------------------------
 
 
 def no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose keys must differ."""
+    """A JSON object, whose keys must differ."""
     keys = [key for key, _ in pairs]
-    twice = {key for key in keys if keys.count(key) > 1}
-    if twice:
-        raise ContractBroken(f"extract.json: the key {min(twice)} is there twice")
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ContractBroken(f"extract.json: the key {shown(key)} is there twice; allowed is once")
     return dict(pairs)
 
 
@@ -203,7 +234,7 @@ def read_manifest(folder: Path, tables: Iterable[str]) -> dict[str, Any]:
 
     def expect(is_right: bool, key: str, allowed: str) -> None:
         if not is_right:
-            raise ContractBroken(f"extract.json: {key} is not {allowed}")
+            raise ContractBroken(f"extract.json: {shown(key)} is not {allowed}")
 
     expect(isinstance(manifest, dict), "the whole", "an object")
     as_of, encoding, named = manifest.get("as_of"), manifest.get("encoding"), manifest.get("tables")
@@ -213,14 +244,12 @@ def read_manifest(folder: Path, tables: Iterable[str]) -> dict[str, Any]:
     expect(named is None or isinstance(named, dict), "tables", "an object")
     for table, facts in (named or {}).items():
         if table not in tables:
-            raise ContractBroken(f"extract.json: names the table {table}, which is not in the extract")
+            raise ContractBroken(f"extract.json: names the table {shown(table)}, which is not in the extract")
         expect(isinstance(facts, dict), f"tables.{table}", "an object")
         rows, hashes = facts.get("rows"), facts.get("sha256")
         is_count = isinstance(rows, int) and not isinstance(rows, bool) and rows >= 0
         expect(rows is None or is_count, f"tables.{table}.rows", "a number of rows")
-        expect(
-            hashes is None or isinstance(hashes, dict), f"tables.{table}.sha256", "an object of file names and hashes"
-        )
+        expect(hashes is None or isinstance(hashes, dict), f"tables.{table}.sha256", "an object: file name to hash")
         for file, value in (hashes or {}).items():
             is_hash = isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F]{64}", value) is not None
             expect(is_hash, f"tables.{table}.sha256 of {file}", "a SHA-256 of 64 hexadecimal digits")
@@ -229,8 +258,6 @@ def read_manifest(folder: Path, tables: Iterable[str]) -> dict[str, Any]:
 
 def is_day(text: object) -> bool:
     """Whether a value is a date written 2026-03-01."""
-    from datetime import date
-
     try:
         return isinstance(text, str) and date.fromisoformat(text).isoformat() == text
     except ValueError:
@@ -238,11 +265,12 @@ def is_day(text: object) -> bool:
 
 
 def is_encoding(name: object) -> bool:
-    """Whether a value names a text encoding."""
+    """Whether a value names an encoding of text that can be read piece by piece."""
     try:
-        return isinstance(name, str) and bool(getattr(codecs.lookup(name), "_is_text_encoding", True))
+        found = codecs.lookup(name) if isinstance(name, str) else None
     except (LookupError, ValueError):
         return False
+    return found is not None and found.incrementaldecoder is not None and bool(getattr(found, "_is_text_encoding", True))
 
 
 def hold_to_manifest(extract: Extract) -> None:
@@ -252,9 +280,9 @@ def hold_to_manifest(extract: Extract) -> None:
         for file, value in (facts.get("sha256") or {}).items():
             found = hashes.get(file) or hashes.get(f"{table}/{file}")
             if found is None:
-                raise ContractBroken(f"{table}: extract.json names the file {file}, which is not in the extract")
+                raise ContractBroken(f"{table}: extract.json names the file {shown(file)}, which is not in the extract")
             if found != value.lower():
-                raise ContractBroken(f"{table}: the SHA-256 of {file} is {found}; extract.json says {value.lower()}")
+                raise ContractBroken(f"{table}: {shown(file)} has the SHA-256 {found}; extract.json says {value.lower()}")
         rows = facts.get("rows")
         if rows is not None and rows != extract.tables[table].rows:
             raise ContractBroken(f"{table}: has {extract.tables[table].rows} rows; extract.json says {rows}")
@@ -263,223 +291,252 @@ def hold_to_manifest(extract: Extract) -> None:
 # --- bytes ----------------------------------------------------------------------------------------------------------
 
 
-def chunks_of(path: Path, digest: Any, name: str) -> Iterator[bytes]:
-    """The bytes of a file, unpacked where it is gzip; what is on disk goes into `digest`."""
-    with path.open("rb") as file:
-        if not name.lower().endswith(".gz"):
-            while chunk := file.read(CHUNK):
+def bytes_of(path: Path, name: str, digest: Any, report: Callable[[int], None]) -> Iterator[bytes]:
+    """The bytes of a file as they lie on disk, chunk by chunk, put into `digest` too."""
+    try:
+        with path.open("rb") as file:
+            while chunk := read(file):
                 digest.update(chunk)
+                report(len(chunk))
                 yield chunk
-            return
-        unpack = zlib.decompressobj(wbits=31)
-        begun = False
-        try:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-                while chunk:
-                    if unpack.eof:  # a gzip file may hold several members
-                        unpack = zlib.decompressobj(wbits=31)
-                    begun = True
-                    out = unpack.decompress(chunk, CHUNK)
-                    chunk = unpack.unconsumed_tail or unpack.unused_data
-                    if out:
-                        yield out
-                    if unpack.eof and not chunk.strip(b"\0"):
+    except OSError as error:
+        raise ContractBroken(f"{shown(name)}: cannot be read ({error.strerror})") from None
+
+
+def read(file: BinaryIO) -> bytes:
+    """The next chunk of a file."""
+    return file.read(CHUNK)
+
+
+def unpacked(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """What gzip chunks unpack to. Errors: ContractBroken where they are damaged, cut off, or unpack beyond reason."""
+    unpack = None
+    packed = done = 0
+    try:
+        for chunk in chunks:
+            packed += len(chunk)
+            while chunk:
+                if unpack is None:
+                    if done and not chunk.strip(b"\0"):  # zeros may fill up the last block of a tape or disk
                         break
-        except zlib.error:
-            raise ContractBroken(f"{name}: is no whole gzip file (damaged)") from None
-        while begun and not unpack.eof and (out := unpack.decompress(b"", CHUNK)):
+                    unpack = zlib.decompressobj(wbits=31)
+                if out := unpack.decompress(chunk, CHUNK):
+                    done += len(out)
+                    if done > MOST_UNPACKING * packed + (256 << 20):
+                        raise ContractBroken(f"{shown(name)}: unpacks to more than {MOST_UNPACKING} times its size")
+                    yield out
+                chunk = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
+                unpack = None if unpack.eof else unpack
+        while unpack is not None and (out := unpack.decompress(b"", CHUNK)):
             yield out
-        if begun and not unpack.eof:
-            raise ContractBroken(f"{name}: is no whole gzip file (cut off)")
+            unpack = None if unpack.eof else unpack
+    except zlib.error:
+        raise ContractBroken(f"{shown(name)}: is no whole gzip file (damaged)") from None
+    if unpack is not None:
+        raise ContractBroken(f"{shown(name)}: is no whole gzip file (cut off)")
 
 
-@dataclass
-class Decoding:
-    """What a CSV file's bytes turned out to be."""
-
-    file: Path  # the file to parse: the extract's own, or the recoded copy
-    sha256: str
-    size: int
+def hash_file(path: Path, name: str, report: Callable[[int], None]) -> FileRecord:
+    """The record of a file."""
+    digest = hashlib.sha256()
+    size = sum(len(chunk) for chunk in bytes_of(path, name, digest, report))
+    return FileRecord(name, size, digest.hexdigest())
 
 
-def read_csv_bytes(path: Path, name: str, encoding: str, copy: Path, report: Callable[[int], None]) -> Decoding:
-    """One pass over the bytes of a CSV file: hash, NUL bytes, decoding; a copy in UTF-8 where the file is not plain UTF-8.
+def decode_csv(path: Path, name: str, encoding: str, copy: Path, report: Callable[[int], None]) -> Decoded:
+    """One pass over the bytes of a CSV file: hash, NUL bytes, decoding; a copy in UTF-8 unless it is plain UTF-8 itself.
 
     Errors: ContractBroken where the file is empty, holds NUL bytes, does not decode, or is a damaged gzip.
     """
     digest = hashlib.sha256()
-    chunks = chunks_of(path, digest, name)
+    chunks = bytes_of(path, name, digest, report)
+    is_packed = name.lower().endswith(".gz")
+    if is_packed:
+        chunks = unpacked(chunks, name)
     first = next(chunks, b"")
-    if not first.strip():
-        for _ in chunks:
-            raise ContractBroken(f"{name}: begins with {CHUNK} blank bytes; a CSV file begins with its header")
-        raise ContractBroken(f"{name}: is empty, without even a header")
-    is_utf8 = first.startswith(codecs.BOM_UTF8) or codecs.lookup(encoding).name in (UTF8, "utf-8-sig")
-    codec = UTF8 if is_utf8 else WIDER_ENCODINGS.get(codecs.lookup(encoding).name, encoding)
+    if not first.removeprefix(codecs.BOM_UTF8).strip():
+        raise ContractBroken(f"{shown(name)}: is empty, without even a header")
+    declared = codecs.lookup(encoding).name
+    is_utf8 = first.startswith(codecs.BOM_UTF8) or declared in (UTF8, "utf-8-sig")
+    codec = UTF8 if is_utf8 else WIDER.get(declared, declared)
     decoder = codecs.getincrementaldecoder(codec)("strict")
     doubt = None if is_utf8 else codecs.getincrementaldecoder(UTF8)("strict")
-    foreign = 0
-    needs_copy = not is_utf8 or name.lower().endswith(".gz")
-    done = 0
-    out = copy.open("wb") if needs_copy else None
+    is_copy = is_packed or not is_utf8
+    done = foreign = 0
+    out = copy.open("wb") if is_copy else None
     try:
         chunk: bytes | None = first
-        while True:
-            last = chunk is None
+        while chunk is not None:
+            following = next(chunks, None)
             try:
-                text = decoder.decode(chunk or b"", final=last)
+                text = decoder.decode(chunk, final=following is None)
             except UnicodeDecodeError as error:
                 raise ContractBroken(
-                    f"{name}: does not decode as {codec} near byte {done + error.start}; allowed: UTF-8, or the "
-                    'encoding that extract.json declares as "encoding"'
+                    f"{shown(name)}: does not decode as {codec} near byte {done + error.start}; allowed is UTF-8, or "
+                    'the encoding that extract.json declares as "encoding" (gb18030 is common)'
                 ) from None
-            if doubt is not None and chunk is not None:
+            if "\0" in text:
+                raise ContractBroken(f"{shown(name)}: holds NUL bytes near byte {done + text.index(chr(0))}")
+            if doubt is not None:
                 try:
                     foreign += len(chunk) - len(doubt.decode(chunk))
                 except UnicodeDecodeError:
                     doubt = None
-            if "\0" in text:
-                raise ContractBroken(f"{name}: holds NUL bytes near byte {done}; allowed is text")
             if out is not None:
-                out.write(chunk or b"" if is_utf8 else text.encode())
-            if last:
-                break
-            done += len(chunk or b"")
-            report(len(chunk or b""))
-            chunk = next(chunks, None)
+                out.write(chunk if is_utf8 else text.encode())
+            done += len(chunk)
+            chunk = following
     finally:
         if out is not None:
             out.close()
-    if doubt is not None and foreign >= 64:
-        raise ContractBroken(f"{name}: is UTF-8; extract.json declares {encoding}")
-    return Decoding(copy if needs_copy else path, digest.hexdigest(), path.stat().st_size)
-
-
-def hash_of(path: Path, name: str, report: Callable[[int], None]) -> FileRecord:
-    """The record of a file that is not decoded."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            report(len(chunk))
-    return FileRecord(name, path.stat().st_size, digest.hexdigest())
+    if doubt is not None and foreign >= FOREIGN_SIGNS:
+        raise ContractBroken(f"{shown(name)}: is UTF-8 throughout; extract.json declares {encoding}")
+    return Decoded(copy if is_copy else path, is_copy, FileRecord(name, path.stat().st_size, digest.hexdigest()))
 
 
 # --- columns --------------------------------------------------------------------------------------------------------
 
 
-def match_columns(table: str, file: str, header: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+def match_columns(table: str, file: str, header: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """The contract's columns among a file's (name -> the file's spelling), and the others.
 
     Names are compared trimmed and in any case. Errors: ContractBroken where two columns have the same name.
     """
     folded = [contract.fold(name.removeprefix("\ufeff")) for name in header]
-    twice = [name for name in dict.fromkeys(folded) if folded.count(name) > 1] if len(set(folded)) < len(folded) else []
-    if twice:
-        raise ContractBroken(f"{file}: the column {shown(twice[0])} is there twice in the header")
-    known = {column.name for column in contract.load()[table].columns}
+    for name in folded:
+        if name and folded.count(name) > 1:
+            raise ContractBroken(f"{shown(file)}: the column {shown(name)} is there twice in the header; allowed is once")
+    known = {each.name for each in contract.load()[table].columns}
     columns = {name: spelling for name, spelling in zip(folded, header, strict=True) if name in known}
-    return columns, tuple(name for name in folded if name not in known)
+    return columns, tuple(spelling for name, spelling in zip(folded, header, strict=True) if name not in known)
 
 
-def shown(name: str) -> str:
-    """A name from the extract as a message may show it: short, on one line."""
-    flat = "".join(letter if letter.isprintable() else "?" for letter in name)
-    return flat if len(flat) <= 60 else flat[:57] + "..."
-
-
-def partition_of(table: str, path: Path, folder: Path) -> tuple[dict[str, str | None], tuple[str, ...]]:
+def partition_of(table: str, path: Path, root: Path) -> tuple[dict[str, str | None], tuple[str, ...]]:
     """The contract's columns that a hive path names, with their values, and the other names in it."""
-    known = {column.name for column in contract.load()[table].columns}
-    pairs = [piece.split("=", 1) for piece in path.relative_to(folder).parts[:-1] if "=" in piece]
+    known = {each.name for each in contract.load()[table].columns}
+    folders = path.relative_to(root).parts[:-1] if path != root else ()
+    pairs = [piece.split("=", 1) for piece in folders if "=" in piece]
     values = {contract.fold(unquote(key)): None if value == HIVE_NULL else unquote(value) for key, value in pairs}
     return {key: value for key, value in values.items() if key in known}, tuple(values.keys() - known)
 
 
 def header_of(path: Path, name: str) -> list[str]:
     """The names in the first record of a CSV file in UTF-8."""
-    csv.field_size_limit(1 << 20)
-    with path.open(encoding="utf-8-sig", newline="") as lines:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        pieces = iter(lambda: file.readline(LONGEST_HEADER), "")
         try:
-            header = next(csv.reader(iter(lambda: lines.readline(1 << 20), ""), strict=True))
+            header = next(csv.reader((piece for piece in pieces if len(piece) < LONGEST_HEADER), strict=True))
         except (csv.Error, StopIteration):
-            raise ContractBroken(f"{name}: the header is no record of CSV") from None
+            header = []
+    if not header:
+        raise ContractBroken(f"{shown(name)}: the first line is no header; allowed are names separated by commas")
     if len(header) > MOST_COLUMNS:
-        raise ContractBroken(f"{name}: has {len(header)} columns; allowed are {MOST_COLUMNS}")
+        raise ContractBroken(f"{shown(name)}: has {len(header)} columns; allowed are {MOST_COLUMNS}")
     return header
 
 
-# --- tables ---------------------------------------------------------------------------------------------------------
+# --- CSV ------------------------------------------------------------------------------------------------------------
 
 
 def csv_refusal(name: str, error: duckdb.Error, width: int) -> ContractBroken:
     """What DuckDB said about a CSV file, without the line that it quotes."""
     text = str(error)
     line = re.search(r"CSV Error on Line: (\d+)", text)
-    where = f"{name}, line {line[1]}" if line else name
-    found = re.search(r"Expected Number of Columns: \d+ Found: (\d+)", text)
-    if found:
-        return ContractBroken(f"{where}: {found[1]} cells in a record; the header has {width}")
+    where = f"{shown(name)}, line {line[1]}" if line else shown(name)
+    if cells := re.search(r"Expected Number of Columns: \d+ Found: (\d+)", text):
+        return ContractBroken(f"{where}: a record of {cells[1]} cells; the header has {width}")
     if "unterminated quote" in text:
-        return ContractBroken(f"{where}: a quoted cell that does not end as RFC 4180 asks")
+        return ContractBroken(f"{where}: a quoted cell that does not end; allowed is CSV by RFC 4180")
     if "Maximum line size" in text:
-        return ContractBroken(f"{where}: a record longer than {LONGEST_RECORD[-1] >> 20} MB")
-    if "nvalid unicode" in text or "not utf-8" in text:
-        return ContractBroken(f"{where}: does not decode as UTF-8")
-    return ContractBroken(f"{where}: cannot be parsed as CSV (RFC 4180, comma between cells)")
+        return ContractBroken(f"{where}: a record longer than {LONGEST_RECORD >> 20} MB")
+    return ContractBroken(f"{where}: cannot be parsed as CSV; allowed is RFC 4180 with a comma between cells")
 
 
 def stage_csv(con: duckdb.DuckDBPyConnection, table: str, source: Path, name: str, into: Path) -> Part:
-    """Parses one CSV file into a Parquet file of the contract's columns, all text, blank cells null."""
+    """Parses one CSV file into a Parquet file of the contract's columns, all text, empty cells null."""
     header = header_of(source, name)
     columns, others = match_columns(table, name, header)
     if not columns and len(header) == 1 and re.search("[;\t|]", header[0]):
-        raise ContractBroken(f"{name}: the header is a single column; cells are separated by a comma")
+        raise ContractBroken(f"{shown(name)}: the header is one column; allowed is a comma between cells")
     places = {spelling: f"c{place}" for place, spelling in enumerate(header)}
-    kept = (
-        ", ".join(f"gate.cell({places[spelling]}) as {column(key)}" for key, spelling in columns.items())
-        or "1 as nothing"
+    kept = ", ".join(f"gate.cell({places[spelling]}) as {key}" for key, spelling in columns.items()) or "1 as nothing"
+    names = ", ".join(f"'c{place}': 'varchar'" for place in range(len(header)))
+    query = (
+        f"copy (select {kept} from read_csv({paths_sql([source])}, auto_detect = false, header = true, delim = ',', "
+        f"quote = '\"', escape = '\"', columns = {{{names}}}, nullstr = {quoted(NO_CELL)}, strict_mode = true, "
+        f"null_padding = false, ignore_errors = false, compression = 'none', max_line_size = {LONGEST_RECORD})) "
+        f"to {quoted(str(into))} (format parquet, compression snappy)"
     )
-    spec = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
-    rows = 0
-    for longest in LONGEST_RECORD:
-        query = (
-            f"copy (select {kept} from read_csv({quoted(str(source))}, auto_detect = false, header = true, delim = ',', "
-            f"quote = '\"', escape = '\"', columns = {{{spec}}}, nullstr = '', strict_mode = true, null_padding = false, "
-            f"ignore_errors = false, compression = 'none', max_line_size = {longest})) "
-            f"to {quoted(str(into))} (format parquet, compression snappy)"
-        )
-        try:
-            rows = con.execute(query).fetchall()[0][0]
-            break
-        except duckdb.Error as error:
-            if "Maximum line size" not in str(error) or longest == LONGEST_RECORD[-1]:
-                raise csv_refusal(name, error, len(header)) from None
+    try:
+        rows = con.execute(query).fetchall()[0][0]
+    except duckdb.InvalidInputException as error:
+        raise csv_refusal(name, error, len(header)) from None
     return Part(into, name, {key: key for key in columns}, dict.fromkeys(columns, "VARCHAR"), {}, others, rows)
 
 
-def parquet_part(con: duckdb.DuckDBPyConnection, table: str, path: Path, name: str) -> Part:
-    """What a Parquet file's footer tells of its columns and rows."""
-    if path.stat().st_size == 0:
-        raise ContractBroken(f"{name}: is empty, without even a header")
+# --- Parquet --------------------------------------------------------------------------------------------------------
+
+
+def parquet_parts(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[Path], folder: Path) -> list[Part]:
+    """What the footers of a table's Parquet files tell of their columns and rows."""
+    for file in files:
+        if file.stat().st_size == 0:
+            raise ContractBroken(f"{shown(relative(file, folder))}: is empty, without even a header")
     try:
-        schema = con.execute(
-            f"select name from parquet_schema({quoted(str(path))}) where num_children is null or num_children = 0"
-        ).fetchall()
-        described = con.execute(
-            f"describe select * from read_parquet({quoted(str(path))}, binary_as_string = true, hive_partitioning = false)"
-        ).fetchall()
-        rows = con.execute(f"select num_rows from parquet_file_metadata({quoted(str(path))})").fetchall()[0][0]
+        return read_footers(con, table, files, folder)
     except duckdb.Error:
-        raise ContractBroken(f"{name}: cannot be read as Parquet") from None
-    names = [row[0] for row in described]
-    match_columns(table, name, [row[0] for row in schema if row[0] in names] if len(schema) == len(names) else names)
-    if len(schema) == len(names):
-        match_columns(table, name, [row[0] for row in schema])
-    columns, others = match_columns(table, name, names)
-    types = {row[0]: row[1] for row in described}
-    return Part(path, name, columns, {key: types[spelling] for key, spelling in columns.items()}, {}, others, rows)
+        for file in files:
+            try:
+                read_footers(con, table, [file], folder)
+            except duckdb.Error:
+                raise ContractBroken(f"{shown(relative(file, folder))}: cannot be read as Parquet") from None
+        raise
+
+
+def read_footers(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[Path], folder: Path) -> list[Part]:
+    """As `parquet_parts`, without saying which file is at fault."""
+    rows = dict(con.execute(f"select file_name, num_rows from parquet_file_metadata({paths_sql(files)})").fetchall())
+    schemas: dict[str, list[tuple[str, int | None, str]]] = {}
+    for file_name, name, children, kind in con.execute(
+        "select file_name, name, num_children, concat_ws(' ', type, type_length, converted_type, logical_type, scale, "
+        f"precision) from parquet_schema({paths_sql(files)})"
+    ).fetchall():
+        schemas.setdefault(file_name, []).append((name, children, kind))
+    types: dict[tuple[object, ...], dict[str, str]] = {}
+    parts = []
+    for file in files:
+        schema, name = schemas[str(file)], relative(file, folder)
+        columns, others = match_columns(table, name, top_level(schema))
+        if tuple(schema) not in types:
+            described = con.execute(
+                f"describe select * from read_parquet({paths_sql([file])}, binary_as_string = true, hive_partitioning = false)"
+            ).fetchall()
+            types[tuple(schema)] = {row[0]: row[1] for row in described}
+        found = types[tuple(schema)]
+        kinds = {key: found[spelling] for key, spelling in columns.items()}
+        parts.append(Part(file, name, columns, kinds, {}, others, rows[str(file)]))
+    return parts
+
+
+def top_level(schema: Sequence[tuple[str, int | None, str]]) -> list[str]:
+    """The names of a Parquet file's own columns, those inside nested ones left out."""
+    names = []
+    place = 1
+
+    def skip(place: int) -> int:
+        children = schema[place][1] or 0
+        place += 1
+        for _ in range(children):
+            place = skip(place)
+        return place
+
+    while place < len(schema):
+        names.append(schema[place][0])
+        place = skip(place)
+    return names
+
+
+# --- the whole ------------------------------------------------------------------------------------------------------
 
 
 def stage(
@@ -498,44 +555,64 @@ def stage(
     folder = folder.resolve()
     found, ignored = find(folder)
     manifest = read_manifest(folder, found)
-    encoding = manifest.get("encoding") or UTF8
-    missing = [table.name for table in contract.load().values() if table.is_required and table.name not in found]
-    if missing:
-        raise ContractBroken(f"{missing[0]}: the table is missing; an extract has {missing[0]} as {ENDINGS} or folder")
+    for table in contract.load().values():
+        if table.is_required and table.name not in found:
+            raise ContractBroken(f"{table.name}: the table is missing; required as {ENDINGS} or a folder of them")
     work.mkdir(parents=True, exist_ok=True)
     total = sum(file.stat().st_size for each in found.values() for file in each.files)
-    read = 0
-    records = []
+    read_bytes = 0
+
+    def reporter(name: str) -> Callable[[int], None]:
+        def report(count: int) -> None:
+            nonlocal read_bytes
+            read_bytes += count
+            if progress is not None:
+                progress(name, read_bytes, total)
+
+        return report
+
+    settings: dict[str, Any] = {"memory_limit": memory_limit, "temp_directory": str(work / "spill")}
+    if threads:
+        settings["threads"] = threads
+    encoding = manifest.get("encoding") or UTF8
+    records: list[FileRecord] = []
     tables = {}
-    settings = {"memory_limit": memory_limit, "temp_directory": str(work / "spill")} | (
-        {"threads": threads} if threads else {}
-    )
-    with duckdb.connect(config=settings) as con:
+    with duckdb.connect(config=settings) as con, ThreadPoolExecutor(1) as reader:
         prepare(con)
-        for table, each in found.items():
-            parts = []
-            for number, file in enumerate(each.files):
-                name = relative(file, folder)
-
-                def report(count: int, name: str = name) -> None:
-                    nonlocal read
-                    read += count
-                    if progress is not None:
-                        progress(name, read, total)
-
-                if each.kind == "parquet":
-                    records.append(hash_of(file, name, report))
-                    part = parquet_part(con, table, file, name)
-                else:
-                    copy = work / f"{table}-{number}.csv"
-                    decoding = read_csv_bytes(file, name, encoding, copy, report)
-                    records.append(FileRecord(name, decoding.size, decoding.sha256))
-                    part = stage_csv(con, table, decoding.file, name, work / f"{table}-{number}.parquet")
-                    copy.unlink(missing_ok=True)
-                partition, keys = partition_of(table, file, folder)
-                partition = {key: value for key, value in partition.items() if key not in part.columns}
-                parts.append(Part(**{**vars(part), "partition": partition, "others": part.others + keys}))
-            tables[table] = TableFiles(table, tuple(parts), each.kind == "csv")
-    extract = Extract(folder, tables, manifest, records, [f"not read: {name}" for name in ignored])
+        for table_name, each in found.items():
+            names = [relative(file, folder) for file in each.files]
+            if each.kind == "parquet":
+                records += [hash_file(file, name, reporter(name)) for file, name in zip(each.files, names, strict=True)]
+                parts = parquet_parts(con, table_name, each.files, folder)
+            else:
+                copies = [work / f"{table_name}-{number}.csv" for number in range(len(names))]
+                jobs = [(file, name, encoding, copy, reporter(name)) for file, name, copy in zip(each.files, names, copies, strict=True)]
+                parts = []
+                for number, decoded in enumerate(ahead(reader, jobs)):
+                    records.append(decoded.record)
+                    into = work / f"{table_name}-{number}.parquet"
+                    parts.append(stage_csv(con, table_name, decoded.file, names[number], into))
+                    if decoded.is_copy:
+                        decoded.file.unlink()
+            tables[table_name] = TableFiles(table_name, tuple(placed(each, parts)), each.kind == "csv")
+    extract = Extract(folder, tables, manifest, records, [f"not read: {shown(name)}" for name in ignored])
     hold_to_manifest(extract)
     return extract
+
+
+def ahead(reader: ThreadPoolExecutor, jobs: Sequence[tuple[Any, ...]]) -> Iterator[Decoded]:
+    """CSV files, decoded; the next one is read while the one before is parsed."""
+    coming: Future[Decoded] | None = None
+    for number in range(len(jobs)):
+        present = coming or reader.submit(decode_csv, *jobs[number])
+        decoded = present.result()
+        coming = reader.submit(decode_csv, *jobs[number + 1]) if number + 1 < len(jobs) else None
+        yield decoded
+
+
+def placed(found: Found, parts: Sequence[Part]) -> Iterator[Part]:
+    """Parts with the columns that stand in their paths; a column that is in the file too is read from the file."""
+    for file, part in zip(found.files, parts, strict=True):
+        partition, keys = partition_of(found.table, file, found.root)
+        own = {key: value for key, value in partition.items() if key not in part.columns}
+        yield replace(part, partition=own, others=part.others + keys)
