@@ -15,7 +15,7 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
-from transforms.errors import ContractBroken, Refusal, UsageError  # noqa: E402
+from transforms.errors import ContractBroken, Refusal, UsageError
 
 app = typer.Typer(
     name="zm001",

@@ -31,4 +31,4 @@ def nightly_flow() -> Any:
     """The same function as a Prefect flow; Prefect is imported only here."""
     from prefect import flow
 
-    return flow(nightly, name="zm001-nightly", validate_parameters=False, persist_result=False)
+    return flow(name="zm001-nightly", validate_parameters=False, persist_result=False)(nightly)

@@ -9,10 +9,8 @@ from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 
 import duckdb
-import polars as pl
 
 from data_contracts import gate
 from flows.progress import Progress

@@ -32,11 +32,18 @@ def pull(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def screen(con: duckdb.DuckDBPyConnection) -> None:
-    """Add to run.considered everybody whose raw rows leave a met classification possible; one pass over the labs."""
-    load(con, "map.screened_tests", analytes.named_tests(con, "select distinct test_name from raw.labs where code_system = 'LOCAL'"))
-    run_sql(con, "transforms", "screened_labs.sql")
-    load(con, "map.screened_texts", analytes.reported_texts(con, "run.screened_labs"))
-    run_sql(con, "transforms", "screening.sql")
+    """Add to run.considered everybody whose raw rows leave a met classification possible.
+
+    Two narrow passes over the labs: who may have been positive for ANA, then the other tests of those alone.
+    """
+    local = "select distinct test_name from raw.labs where code_system = 'LOCAL'"
+    load(con, "map.local_tests", analytes.named_tests(con, local))
+    con.execute("create or replace table run.possible_items (patient_id varchar, item_id varchar)")
+    for rows in ("entry.sql", "items.sql"):
+        run_sql(con, "transforms.screening", rows, "results.sql")
+        load(con, "map.screened_texts", analytes.reported_texts(con, "run.screened_results"))
+        run_sql(con, "transforms.screening", "possible.sql")
+    run_sql(con, "transforms.screening", "candidates.sql")
 
 
 def settle(con: duckdb.DuckDBPyConnection) -> int:

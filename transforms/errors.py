@@ -1,7 +1,7 @@
 """The refusals a run can end with; each carries the process's exit code and a one-line message without patient values."""
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - what a user reads is a refusal, not an error
     """A run that ends on purpose: the message is one line naming table, column or row, what was found, what is allowed."""
 
     exit_code = 1

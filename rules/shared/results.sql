@@ -132,3 +132,10 @@ select
     end)
 from latest_result(igm_analyte, param('viral_days')) as i
 inner join latest_result(dna_analyte, param('viral_days')) as d on i.patient_id = d.patient_id;
+
+-- A descriptor of SLEDAI-2K or an item of the classification that is present: its points, and the newest row that shows it.
+create or replace macro said_item(item_id, weight, told) as case
+    when told.shown is null then say('item.charted', '@item.' || item_id, weight, told.on_date)
+    when told.is_default then say('item.present_default', '@item.' || item_id, weight, told.shown, told.on_date)
+    else say('item.present', '@item.' || item_id, weight, told.shown, told.on_date)
+end;

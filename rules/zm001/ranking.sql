@@ -42,7 +42,7 @@ judged as (
         p.patient_id,
         s.tier,
         case when s.tier = 'watch' then s.next_date end as next_date,
-        round(coalesce(list_reduce(s.shares, lambda a, b: a * b), 1), 6) as expected_pass,
+        round(coalesce(list_product(s.shares), 1), 6) as expected_pass,
         coalesce(s.failing, []) as failing,
         coalesce(s.to_review, []) as to_review,
         coalesce(s.unknown, []) as unknown,

@@ -188,8 +188,10 @@ create or replace table feat.gc_timeline as
 with marked as (
     select
         *,
-        (oral_low_mg, oral_high_mg, low_mg, high_mg)
-        is distinct from lag((oral_low_mg, oral_high_mg, low_mg, high_mg)) over (partition by patient_id order by start_date) as is_new
+        (
+            (oral_low_mg, oral_high_mg, low_mg, high_mg)
+            is distinct from lag((oral_low_mg, oral_high_mg, low_mg, high_mg)) over (partition by patient_id order by start_date)
+        ) as is_new
     from feat.doses
     where drug = 'glucocorticoid'
 ),

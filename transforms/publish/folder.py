@@ -46,16 +46,16 @@ def held(out: Path) -> Iterator[Path]:
 def publish(run: Path, out: Path, run_id: str) -> Path:
     """Move a finished run to OUT/runs/RUN_ID and point OUT/latest to it; every file is flushed first."""
     for path in run.rglob("*"):
-        os.chmod(path, FOLDER_MODE if path.is_dir() else FILE_MODE)
+        path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
         _flush(path)
-    os.chmod(run, FOLDER_MODE)
+    run.chmod(FOLDER_MODE)
     _flush(run)
     target = out / "runs" / run_id
-    os.rename(run, target)
+    run.rename(target)
     _flush(out / "runs")
     link = out / f".latest-{run_id}"
     link.symlink_to(Path("runs") / run_id)
-    os.replace(link, out / "latest")
+    link.replace(out / "latest")
     _flush(out)
     return target
 

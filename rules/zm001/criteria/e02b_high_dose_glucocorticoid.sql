@@ -33,7 +33,7 @@ doses as (
 marked as (
     select
         *,
-        start_date - 1 is distinct from lag(end_date) over (partition by patient_id, sort order by start_date) as is_new
+        (start_date - 1 is distinct from lag(end_date) over (partition by patient_id, sort order by start_date)) as is_new
     from (
         select *, 'high' as sort from doses where is_high
         union all

@@ -55,4 +55,6 @@ select
 from norm.patients as p
 left join found as f on p.patient_id = f.patient_id and f.verdict = 'fail'
 left join found as r on p.patient_id = r.patient_id and r.verdict = 'review'
-inner join no_record('diagnoses', ['malignancy'], ['malignancy', 'malignancy_allowed', 'malignancy_uncertain'], interval 5 year) as n on p.patient_id = n.patient_id
+inner join no_record(
+    'diagnoses', ['malignancy'], ['malignancy', 'malignancy_allowed', 'malignancy_uncertain'], interval 5 year
+) as n on p.patient_id = n.patient_id

@@ -23,7 +23,7 @@ compared as (
     select
         r.*,
         case when r.drug = 'glucocorticoid' then r.high_mg > 0 else r.is_covered end as holds_drug,
-        r.state is distinct from t.state as is_other
+        (r.state is distinct from t.state) as is_other
     from recent as r
     inner join recent as t on r.patient_id = t.patient_id and r.drug = t.drug and t.end_date = t.as_of
 ),

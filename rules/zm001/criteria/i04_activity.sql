@@ -1,0 +1,89 @@
+-- title:    SLEDAI-2K of at least 7, or a vital organ involved
+-- title_zh: SLEDAI-2K≥7分，或重要脏器受累
+-- kind:     inclusion
+-- reading:  The latest recorded total within P:sledai_window_days, else the bounds of the descriptors; or platelets within P:blood_days below 30, or below 50 with bleeding within 30 days.
+-- caveats:  Descriptors that stand in notes stay unknown, so records alone almost never prove a score below 7; drug-induced low counts are not told apart.
+-- sources:  feat.sledai; analytes sledai_total, platelets; concepts bleeding_grave, bleeding_other; sledai_items.csv
+-- on_fail:  changeable
+with present as (
+    select
+        patient_id,
+        flatten(list(said_item(item_id, weight, told) order by position)) as reason,
+        flatten(list(evidence order by position)) as evidence
+    from feat.sledai_items
+    where state = 'present'
+    group by patient_id
+),
+
+decided as (
+    select patient_id, flatten(list(evidence order by position)) as evidence
+    from feat.sledai_items
+    where state <> 'unknown'
+    group by patient_id
+),
+
+score as (
+    select
+        s.patient_id,
+        case
+            when s.sledai_recorded >= 7 then passed(r.said, cited(s.recorded))
+            when s.sledai_recorded < 7 and s.sledai_low < 7 then failed(r.said || r.proven, cited(s.recorded), 'changeable')
+            when s.sledai_recorded < 7
+                then to_review('conflicting_data', r.said || r.proven || p.reason, cited(s.recorded) || p.evidence)
+            when s.sledai_low >= 7 then passed(r.proven || p.reason, p.evidence)
+            when s.sledai_high < 7 then failed(r.proven || coalesce(p.reason, []), d.evidence, 'changeable')
+            when s.nothing_recorded.reason_code = 'unusable_data' then settle([s.nothing_recorded, undecided('missing_data', r.proven)])
+            else undecided('missing_data', r.proven, p.evidence)
+        end as part
+    from feat.sledai as s
+    left join present as p on s.patient_id = p.patient_id
+    left join decided as d on s.patient_id = d.patient_id
+    inner join (
+        select
+            patient_id,
+            say('activity.recorded', sledai_recorded, recorded.taken_date) as said,
+            say('activity.proven', sledai_low, sledai_high) as proven
+        from feat.sledai
+    ) as r on s.patient_id = r.patient_id
+),
+
+bleeding as (
+    from events(['bleeding_grave', 'bleeding_other'], ['diagnoses'], to_days(30))
+),
+
+counted as (
+    select
+        patient_id,
+        latest,
+        nothing,
+        less(latest.interval_, 30) as is_below_30,
+        less(latest.interval_, 50) as is_below_50
+    from latest_result('platelets', param('blood_days'))
+),
+
+organ as (
+    select
+        c.patient_id,
+        case
+            when c.latest is null then c.nothing
+            when c.is_below_30 then judge(c.latest, c.nothing, true, '< 30 ' || u.canonical_unit)
+            when b.patient_id is not null and c.is_below_50
+                then passed(
+                    judge(c.latest, c.nothing, true, '< 50 ' || u.canonical_unit).reason || said_event(b), cited(c.latest) || b.evidence
+                )
+            when b.patient_id is not null or not c.is_below_50 then judge(c.latest, c.nothing, c.is_below_50, '< 50 ' || u.canonical_unit)
+            when n.nothing.verdict = 'pass' then judge(c.latest, c.nothing, c.is_below_30, '< 30 ' || u.canonical_unit)
+            when not c.is_below_30 and c.is_below_50 then n.nothing
+            else settle([undecided('censored', said_result(c.latest), cited(c.latest)), n.nothing])
+        end as part
+    from counted as c
+    inner join map.analytes as u on u.analyte = 'platelets'
+    left join bleeding as b on c.patient_id = b.patient_id
+    inner join no_record(
+        'diagnoses', ['bleeding_grave', 'bleeding_other'], ['bleeding_grave', 'bleeding_other'], to_days(30)
+    ) as n on c.patient_id = n.patient_id
+)
+
+select s.patient_id, unnest(any_of([s.part, o.part]))
+from score as s
+inner join organ as o on s.patient_id = o.patient_id
