@@ -14,8 +14,8 @@ from norm.results
 where analyte = 'body_weight' and cause is null
 group by patient_id, taken_date;
 
--- One row per systemic medication row and ingredient of these classes that holds or covers one of the last 365 days: its daily dose in mg
--- as bounds. drug: what doses are added up over, all glucocorticoids or one immunosuppressant; part: its ingredient and route group.
+-- One row per systemic medication row and ingredient of these classes that holds or covers one of the last 365 days (or that has no end
+-- and no route: feat.run_out asks for its route group): its daily dose in mg as bounds. drug: what doses are added up over, all glucocorticoids or one immunosuppressant; part: its ingredient and route group.
 -- in_force: which rows make the dose of a day, the greatest first; null: as needed, which stands outside that choice and covers no day.
 -- pulse_until: the last day that one dose covers, for drugs given so far apart that their daily dose says nothing.
 create or replace table feat.row_doses as
@@ -38,7 +38,10 @@ with running as (
     where
         m."class" in ('glucocorticoid', 'immunosuppressant')
         and m.route_group <> 'local'
-        and greatest(m.last_date, m.start_date + c.days - 1) >= m.as_of - 364
+        and (
+            greatest(m.last_date, m.start_date + c.days - 1) >= m.as_of - 364
+            or (m.is_open and m.route is null and d.prednisone_factor is not null)
+        )
 ),
 
 weighed as (

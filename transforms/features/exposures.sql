@@ -46,13 +46,15 @@ select
                 case when not e.is_as_needed and e.route_group <> 'local' then 'systemic' end,
                 case when not e.is_as_needed and (e.route = 'iv' or (e.route is null and e.route_group <> 'local')) then 'intravenous' end,
                 case when e.route_group <> 'local' then 'dose' end,
-                case when e.route_group = 'oral' then 'oral dose' end
+                case when coalesce(d.route_group, e.route_group) = 'oral' then 'oral dose' end
             ],
             lambda way: way is not null
         ),
         lambda way: e."class" || ' ' || way
     ) as uses_of_row
 from ended as e
+left join feat.row_doses as d
+    on e.patient_id = d.patient_id and e.medication_id = d.medication_id and e.ingredient = d.ingredient
 where not exists (
     select 1 from norm.medications as later
     where later.patient_id = e.patient_id and later.ingredient = e.ingredient and later.start_date > e.start_date
