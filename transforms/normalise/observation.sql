@@ -76,6 +76,7 @@ drugs as (
             when m.status in ('stopped', 'completed', 'on-hold') then m.start_date
             else m.start_date - 1 + param('open_days')
         end as last_date,
+        max(m.start_date + c.days - 1) as covered_until,
         m.drug_name is not null or coalesce(m.code_system <> 'LOCAL' and m.code is not null, false) as is_readable,
         list(i."class") filter (where i."class" is not null) as sets
     from pulled.medications as m
@@ -83,6 +84,9 @@ drugs as (
         on m.code_system is not distinct from i.code_system
         and m.code is not distinct from i.code
         and m.drug_name is not distinct from i.drug_name
+    left join map.drug_coverage as c
+        on i.ingredient = c.ingredient
+        and case when m.route is null and i."class" = 'biologic' then c.position = 0 else m.route = c.route end
     where m.violations <> []
     group by all
 )
@@ -90,5 +94,8 @@ drugs as (
 select source_table, row_id, patient_id, first_date, first_date as last_date, known_date, is_readable, coalesce(sets, []) as sets
 from coded
 union all
-select 'medications', row_id, patient_id, first_date, last_date, first_date, is_readable, coalesce(sets, [])
+select
+    'medications', row_id, patient_id, first_date,
+    case when last_date is not null then greatest(last_date, covered_until) end,
+    first_date, is_readable, coalesce(sets, [])
 from drugs;

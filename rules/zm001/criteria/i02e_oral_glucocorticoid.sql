@@ -33,11 +33,12 @@ combined as (
 told as (
     select
         *,
-        say('dose.oral', case
-            when low_mg = high_mg then round(low_mg, 2)::varchar
-            when isinf(high_mg) then '≥ ' || round(low_mg, 2)
-            else round(low_mg, 2) || '–' || round(high_mg, 2)
-        end) as reason
+        case
+            when isinf(high_mg) and low_mg = 0 then say('dose.oral_unknown')
+            when isinf(high_mg) then say('dose.oral', '≥ ' || round(low_mg, 2))
+            when low_mg < high_mg then say('dose.oral', round(low_mg, 2) || '–' || round(high_mg, 2))
+            else say('dose.oral', round(low_mg, 2))
+        end as reason
     from oral
 )
 
