@@ -91,7 +91,8 @@ select
             )
         when f.may_be_high and p.weight is null then p.no_weight
         when f.may_be_high then undecided('dose_unknown', say('dose.may_be_high', shown(p.weight)), c.evidence)
-        when n.nothing.verdict <> 'pass' or c.evidence is null then n.nothing
+        when n.nothing.verdict <> 'pass' then n.nothing
+        when c.evidence is null then absent(say('dose.not_high'))
         else passed(say('dose.not_high'), c.evidence)
     end)
 from patients as p

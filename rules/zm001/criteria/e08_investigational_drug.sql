@@ -22,7 +22,7 @@ select
     p.patient_id,
     unnest(case
         when u.goes_on then failed(say('drug.goes_on', u.ingredient), u.evidence, 'changeable')
-        when u.patient_id is not null then failed(say('drug.last_day', u.ingredient, u.last_date), u.evidence, 'timed', u.last_date + 29)
+        when u.patient_id is not null then failed(say('drug.last_day', u.ingredient, u.last_date, 28), u.evidence, 'timed', u.last_date + 29)
         else n.nothing
     end)
 from norm.patients as p

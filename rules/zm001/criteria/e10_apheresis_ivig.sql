@@ -45,7 +45,7 @@ parts as (
             case
                 when g.goes_on then failed(say('drug.goes_on', g.ingredient), g.evidence, 'changeable')
                 when g.patient_id is not null
-                    then failed(say('drug.last_day', g.ingredient, g.last_date), g.evidence, 'timed', g.last_date + 15)
+                    then failed(say('drug.last_day', g.ingredient, g.last_date, 14), g.evidence, 'timed', g.last_date + 15)
                 else nm.nothing
             end
         ] as parts

@@ -22,7 +22,7 @@ select
     p.patient_id,
     unnest(case
         when g.goes_on then failed(say('drug.goes_on', g.ingredient), g.evidence, 'changeable')
-        when g.patient_id is not null then failed(say('drug.last_day', g.ingredient, g.last_date), g.evidence, 'timed', g.last_date + 6)
+        when g.patient_id is not null then failed(say('drug.last_day', g.ingredient, g.last_date, 5), g.evidence, 'timed', g.last_date + 6)
         else n.nothing
     end)
 from norm.patients as p

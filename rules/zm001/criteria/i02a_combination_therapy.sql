@@ -51,6 +51,7 @@ counted as (
 days as (
     select
         p.patient_id,
+        param('min_covered_days') as needed,
         coalesce(max(c.days) filter (where c.sort = 'glucocorticoid'), 0)::integer as glucocorticoid,
         coalesce(max(c.days) filter (where c.sort = 'covered'), 0)::integer as covered,
         coalesce(max(c.days) filter (where c.sort = 'may be adequate'), 0)::integer as may_be_adequate,
@@ -84,23 +85,27 @@ parts as (
         p.patient_id,
         [
             case
-                when d.glucocorticoid >= param('min_covered_days')
-                    then passed(say('cover.days', '@class.glucocorticoid', d.glucocorticoid), g.evidence)
+                when d.glucocorticoid >= d.needed
+                    then passed(say('cover.days', '@class.glucocorticoid', d.glucocorticoid, d.needed), g.evidence)
                 when d.glucocorticoid > 0
-                    then undecided('missing_data', say('cover.days', '@class.glucocorticoid', d.glucocorticoid), g.evidence)
-                when ng.nothing.verdict = 'pass' then absent_fail(ng.nothing.reason, 'changeable')
+                    then undecided('missing_data', say('cover.days', '@class.glucocorticoid', d.glucocorticoid, d.needed), g.evidence)
+                when ng.nothing.verdict = 'pass' then absent_fail(say('cover.none', '@class.glucocorticoid'), 'changeable')
                 else ng.nothing
             end,
             case
-                when d.adequate >= param('min_covered_days')
-                    then passed(say('cover.adequate', '@class.immunosuppressant', d.adequate), i.evidence)
-                when d.may_be_adequate >= param('min_covered_days')
+                when d.adequate >= d.needed
+                    then passed(say('cover.adequate', '@class.immunosuppressant', d.adequate, d.needed), i.evidence)
+                when d.may_be_adequate >= d.needed
                     then undecided('dose_unknown', say('cover.dose_unknown', '@class.immunosuppressant', d.may_be_adequate), i.evidence)
-                when d.covered >= param('min_covered_days')
-                    then to_review('dose_below_standard', say('cover.below', '@class.immunosuppressant', d.covered, d.adequate), i.evidence)
+                when d.covered >= d.needed
+                    then to_review(
+                        'dose_below_standard',
+                        say('cover.below', '@class.immunosuppressant', d.covered, d.adequate, d.needed),
+                        i.evidence
+                    )
                 when d.covered > 0
-                    then undecided('missing_data', say('cover.days', '@class.immunosuppressant', d.covered), i.evidence)
-                when ni.nothing.verdict = 'pass' then absent_fail(ni.nothing.reason, 'changeable')
+                    then undecided('missing_data', say('cover.days', '@class.immunosuppressant', d.covered, d.needed), i.evidence)
+                when ni.nothing.verdict = 'pass' then absent_fail(say('cover.none', '@class.immunosuppressant'), 'changeable')
                 else ni.nothing
             end,
             case

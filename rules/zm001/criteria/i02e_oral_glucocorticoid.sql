@@ -8,6 +8,7 @@
 with oral as (
     select
         d.patient_id,
+        p.as_of,
         any_value(d.oral_low_mg) as low_mg,
         any_value(d.oral_high_mg) as high_mg,
         list(cite('medications', m.medication_id, m.start_date)) filter (where m.medication_id is not null) as evidence
@@ -16,7 +17,7 @@ with oral as (
     left join feat.dose_rows as r on d.run_no = r.run_no and r.is_counted and r.is_oral
     left join feat.row_doses as m on r.row_no = m.row_no
     where d.drug = 'glucocorticoid'
-    group by d.patient_id
+    group by d.patient_id, p.as_of
 ),
 
 combined as (
@@ -34,10 +35,10 @@ told as (
     select
         *,
         case
-            when isinf(high_mg) and low_mg = 0 then say('dose.oral_unknown')
-            when isinf(high_mg) then say('dose.oral', '≥ ' || round(low_mg, 2))
-            when low_mg < high_mg then say('dose.oral', round(low_mg, 2) || '–' || round(high_mg, 2))
-            else say('dose.oral', round(low_mg, 2))
+            when isinf(high_mg) and low_mg = 0 then say('dose.oral_unknown', as_of)
+            when isinf(high_mg) then say('dose.oral', '≥ ' || round(low_mg, 2), as_of)
+            when low_mg < high_mg then say('dose.oral', round(low_mg, 2) || '–' || round(high_mg, 2), as_of)
+            else say('dose.oral', round(low_mg, 2), as_of)
         end as reason
     from oral
 )
@@ -53,7 +54,7 @@ select
         when t.high_mg < 7.5 and c.patient_id is null
             then case
                 when n.nothing.verdict <> 'pass' then n.nothing
-                when t.high_mg = 0 then absent_fail(n.nothing.reason, 'changeable')
+                when t.high_mg = 0 then absent_fail(say('dose.oral_none', t.as_of), 'changeable')
                 else failed(t.reason || say('record.absent', '@class.combination'), t.evidence, 'changeable')
             end
         else undecided('dose_unknown', t.reason, t.evidence)
