@@ -14,13 +14,15 @@ from norm.results
 where analyte = 'body_weight' and cause is null
 group by patient_id, taken_date;
 
--- One row per systemic medication row and ingredient of these classes that holds or covers one of the last 365 days (or that has no end
--- and no route: feat.run_out asks for its route group): its daily dose in mg as bounds. drug: what doses are added up over, all glucocorticoids or one immunosuppressant; part: its ingredient and route group.
+-- One row per systemic medication row and ingredient of these classes that holds or covers one of the last 365 days (or that has neither
+-- an end nor a route: feat.run_out asks for its route group): its daily dose in mg as bounds. drug: what doses are added up over, all
+-- glucocorticoids or one immunosuppressant; part: its ingredient and route group.
 -- in_force: which rows make the dose of a day, the greatest first; null: as needed, which stands outside that choice and covers no day.
 -- pulse_until: the last day that one dose covers, for drugs given so far apart that their daily dose says nothing.
 create or replace table feat.row_doses as
-with running as (
+with running as materialized (
     select
+        row_number() over () as row_no,
         m.patient_id, m.medication_id, m.as_of, m."class", m.ingredient, m.route, m.route_group, m.kind, m.start_date, m.last_date,
         m.is_open, m.is_as_needed, d.prednisone_factor, c.days as days_per_dose,
         case when m.dose_value > 0 then m.dose_value * u.mg end as single_mg,
@@ -44,23 +46,24 @@ with running as (
         )
 ),
 
+-- The latest weight on or before the start, within 365 days of it.
 weighed as (
-    select
-        r.*,
-        case
-            when not r.is_per_kg then {'low': 1::double, 'high': 1::double}
-            when w.taken_date >= r.start_date - 365 then {'low': w.weight.low, 'high': w.weight.high}
-        end as times_weight
+    select r.row_no, max_by(w.weight, w.taken_date) as weight
     from running as r
-    asof left join feat.weights as w on r.patient_id = w.patient_id and r.start_date >= w.taken_date
+    inner join feat.weights as w on r.patient_id = w.patient_id and within(w.taken_date, r.start_date, to_days(365))
+    where r.is_per_kg
+    group by r.row_no
 ),
 
 bounded as (
     select
-        *,
-        case when is_as_needed then 0 else coalesce(single_mg * times * times_weight.low, dispensed_mg, 0) end as low_mg,
-        coalesce(single_mg * times * times_weight.high, dispensed_mg, 'infinity') as high_mg
-    from weighed
+        r.*,
+        r.single_mg * r.times * case when r.is_per_kg then w.weight.low else 1 end as stated_low,
+        r.single_mg * r.times * case when r.is_per_kg then w.weight.high else 1 end as stated_high,
+        case when r.is_as_needed then 0 else coalesce(stated_low, r.dispensed_mg, 0) end as low_mg,
+        coalesce(stated_high, r.dispensed_mg, 'infinity') as high_mg
+    from running as r
+    left join weighed as w on r.row_no = w.row_no
 ),
 
 routed as (
@@ -75,7 +78,7 @@ routed as (
 )
 
 select
-    row_number() over () as row_no,
+    row_no,
     patient_id,
     medication_id,
     as_of,
