@@ -25,8 +25,7 @@ def pull(con: duckdb.DuckDBPyConnection) -> int:
         screen(con)
     for table in TABLES:
         con.execute(
-            f"create or replace table pulled.{table} as"
-            f" select t.* from raw.{table} as t semi join run.considered using (patient_id)"
+            f"create or replace table pulled.{table} as select t.* from raw.{table} as t semi join run.considered using (patient_id)"
         )
     return size(con, "run.considered")
 
