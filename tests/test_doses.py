@@ -139,8 +139,7 @@ def test_thousands_of_overlapping_rows(tmp_path: Path) -> None:
         for number in range(3000)
     ]
     given_rows = [
-        replace(orders[0], medication_id=f"g{number}", start_date=DAY, kind="administration", dose_value=0.5)
-        for number in range(1000)
+        replace(orders[0], medication_id=f"g{number}", start_date=DAY, kind="administration", dose_value=0.5) for number in range(1000)
     ]
     found = glucocorticoids(assess({"crowded": Patient(orders + given_rows)}, tmp_path))["crowded"]
     assert found[DAY - timedelta(days=1)][0] == 2999 % 97 + 1
@@ -152,9 +151,7 @@ def a_history(rng: Random) -> Patient:
     names = rng.sample(sorted(NAMES), rng.choice([1, 1, 2, 3]))
     starts = [DAY - timedelta(days=rng.choice([0, 1, 7, 14, 28, 30, 60, 90, 180, 364, 365, 400])) for _ in range(3)]
     rows = [a_row(rng, f"m{number}", rng.choice(names), rng.choice(starts)) for number in range(rng.randint(1, 9))]
-    weights = {
-        DAY - timedelta(days=rng.randint(0, 800)): rng.choice([48.5, 60.0, 71.3]) for _ in range(rng.choice([0, 1, 3]))
-    }
+    weights = {DAY - timedelta(days=rng.randint(0, 800)): rng.choice([48.5, 60.0, 71.3]) for _ in range(rng.choice([0, 1, 3]))}
     return Patient(rows, list(weights.items()))
 
 
@@ -198,12 +195,7 @@ def split(rows: list[Row], rng: Random) -> list[Row]:
     these is cut.
     """
     for row in rng.sample(rows, len(rows)):
-        if (
-            row.end_date is None
-            or row.end_date == row.start_date
-            or row.dose_unit == "mg/kg"
-            or row.quantity is not None
-        ):
+        if row.end_date is None or row.end_date == row.start_date or row.dose_unit == "mg/kg" or row.quantity is not None:
             continue
         cut = row.start_date + timedelta(days=rng.randint(0, (row.end_date - row.start_date).days - 1))
         second = replace(row, medication_id=f"{row.medication_id}b", start_date=cut + timedelta(days=1))
@@ -227,9 +219,7 @@ def assess(patients: Mapping[str, Patient], folder: Path, **parameters: object) 
     section.given = {"medications": [], "observations": [], "patients": [{"patient_id": name} for name in patients]}
     for patient_id, patient in patients.items():
         for row in patient.rows:
-            told = {
-                field.name: as_word(getattr(row, field.name)) for field in fields(row) if field.name != "ingredients"
-            }
+            told = {field.name: as_word(getattr(row, field.name)) for field in fields(row) if field.name != "ingredients"}
             told["medication_id"] = f"{patient_id} {row.medication_id}"
             section.given["medications"].append({"patient_id": patient_id, **told})
         section.given["observations"] += [
