@@ -29,7 +29,7 @@ from transforms.errors import UsageError
 
 LARGE = 5_000
 BLOCK_LABS = 1_000_000
-SCATTER = np.uint64(0x9E3779B97F4A7C15)
+SCATTER, SPACE = np.uint64(0x9E3779B97F4A7C15), np.uint64(2**49)  # odd, so that no number comes twice below SPACE
 IN_PARTS = ("diagnoses", "medications", "labs", "observations")
 SHIPPED: dict[str, Any] = {
     "patients": 117,
@@ -54,7 +54,7 @@ def make_sample(
 ) -> dict[str, int]:
     """Writes the extract into the new or empty folder `into` and returns the rows per table.
 
-    `sle_share`: lupus patients among those not designed by hand; by default 0.02 from 5,000 patients on, 0.3 below.
+    `sle_share`: lupus patients among those not designed by hand; by default 0.01 from 5,000 patients on, 0.3 below.
     `worked_up_share`: lupus patients whom the clinic has prepared for a trial. Raises UsageError where the folder holds
     something.
     """
@@ -63,7 +63,7 @@ def make_sample(
     if into.is_dir() and any(into.iterdir()):
         raise UsageError(f"sample: the folder {into} is not empty; a sample is written into a new one")
     into.mkdir(parents=True, exist_ok=True)
-    share = sle_share if sle_share is not None else 0.02 if patients >= LARGE else 0.3
+    share = sle_share if sle_share is not None else 0.01 if patients >= LARGE else 0.3
     designed = min(patients, len(showcase()))
     by_hand = showcase_tables(as_of, designed)
     size = max(500, int(BLOCK_LABS / (70 + 700 * share)))
@@ -136,8 +136,8 @@ def with_ids(table: str, rows: pl.DataFrame, counters: dict[str, int], *, scatte
         counters[table] += rows.height
         numbers = pl.int_range(first, first + rows.height, eager=True)
         if scattered:
-            numbers = pl.Series(numbers.to_numpy().astype(np.uint64) * SCATTER)  # modulo 2^64: odd, so no number comes twice
-        numbers = numbers.cast(pl.String).str.zfill(20 if scattered else 9)
+            numbers = pl.Series(numbers.to_numpy().astype(np.uint64) * SCATTER % SPACE)
+        numbers = numbers.cast(pl.String).str.zfill(15 if scattered else 9)
         rows = rows.with_columns((ID_LETTER[table] + numbers).alias(ID_COLUMN[table]))
     return rows.select(pl.col(name).cast(kind) for name, kind in TABLES[table].items())
 

@@ -1,44 +1,56 @@
 -- Rules on the latest usable result of an analyte. The greatest time counts; ties: corrected before final, then the greatest id.
 
--- One row per assessed patient: the latest usable result in its window (null where there is none) and the outcome that then remains.
+-- One row per assessed patient: the latest usable result in its window (null where there is none), or else the outcome that remains.
 -- days = null: the window of the blood counts, which depends on the phase.
 create or replace macro latest_result(wanted, days) as table
-with dated_results as (
+with windows as (
     select
-        r.patient_id, r.result_no, r.source_table, r.row_id, r.taken_at, r.taken_date, r.is_corrected,
-        r.cause is null as is_usable,
-        r.taken_date between coalesce(p.as_of - days::integer, p.blood_from)
-            and case when days::integer is null then p.blood_to else p.as_of end as is_in_window
+        patient_id,
+        coalesce(as_of - days::integer, blood_from) as first_date,
+        case when days::integer is null then blood_to else as_of end as last_date
+    from norm.patients
+),
+
+recent as (
+    select r.*
     from norm.results as r
-    inner join norm.patients as p on r.patient_id = p.patient_id
+    inner join windows as w on r.patient_id = w.patient_id and r.taken_date between w.first_date and w.last_date
     where r.analyte = wanted and not r.is_on_oxygen
 ),
 
 picked as (
     select
         patient_id,
-        max_by(result_no, {'a': taken_at, 'b': is_corrected, 'c': row_id}) filter (where is_in_window and is_usable) as result_no,
-        list(cite(source_table, row_id, taken_date)) filter (where is_in_window and not is_usable) as unusable,
-        max(taken_date) filter (where not is_in_window and is_usable) as older_date
-    from dated_results
+        max_by(recent, {'a': taken_at, 'b': is_corrected, 'c': row_id}) filter (where cause is null) as latest,
+        list(cite(source_table, row_id, taken_date)) filter (where cause is not null) as unusable
+    from recent
     group by patient_id
+),
+
+older as (
+    select r.patient_id, max(r.taken_date) as older_date
+    from norm.results as r
+    inner join windows as w on r.patient_id = w.patient_id and r.taken_date not between w.first_date and w.last_date
+    where r.analyte = wanted and not r.is_on_oxygen and r.cause is null
+    group by r.patient_id
 )
 
 select
-    p.patient_id,
-    case when r.result_no is not null then r end as latest,
+    w.patient_id,
+    k.latest,
     case
+        when k.latest is not null then null
         when k.unusable is not null
             then undecided('unusable_data', say('result.unusable_data', '@analyte.' || wanted, newest(k.unusable)), k.unusable)
-        when k.older_date is not null then undecided('stale_data', say('result.stale_data', '@analyte.' || wanted, k.older_date))
+        when o.older_date is not null then undecided('stale_data', say('result.stale_data', '@analyte.' || wanted, o.older_date))
         when not (select t.is_present from run.tables as t where t.table_name = (
             select case when a.kind = 'observation' then 'observations' else 'labs' end from map.analytes as a where a.analyte = wanted
         )) then undecided('table_absent', say('result.table_absent', '@analyte.' || wanted))
         else undecided('missing_data', say('result.missing_data', '@analyte.' || wanted))
     end as nothing
-from norm.patients as p
-left join picked as k on p.patient_id = k.patient_id
-left join norm.results as r on k.result_no = r.result_no and r.analyte = wanted;
+from windows as w
+left join picked as k on w.patient_id = k.patient_id
+left join older as o on w.patient_id = o.patient_id;
 
 create or replace macro cited(latest) as [cite(latest.source_table, latest.row_id, latest.taken_date)];
 create or replace macro shown(latest) as trim(latest.value) || coalesce(' ' || nullif(trim(latest.unit), ''), '');
