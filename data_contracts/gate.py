@@ -209,7 +209,8 @@ def open_patients(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table
             ]
         run_day = day_of(con, extract, as_of, next(cell for cell in cells if cell.column.name == "index_date"))
         day = "index_date" if run_day is None else f"coalesce(index_date, date '{run_day.isoformat()}')"
-        reasons = reasons_of(table, cells, f"cast({day} + interval 1 year as date)", None)
+        judged_by = f"case when index_date < date '{contract.FIRST_DAY}' then null else {day} end"
+        reasons = reasons_of(table, cells, f"cast({judged_by} + interval 1 year as date)", None)
         values = ", ".join(column(each.name) for each in table.columns)
         con.execute(
             f"create or replace view raw.patients as select {values}, {day} as as_of, {violations_sql(reasons)} as violations "
@@ -242,7 +243,7 @@ def open_table(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, d
     values = ", ".join(f"t.{column(each.name)}" for each in table.columns)
     extra = ", case when t.route is null then gate.cell(t.r_route) end as route_text" if table.name == "medications" else ""
     con.execute(
-        f"create or replace view raw.{table.name} as select {values}{extra}, {violations_sql(own)} as violations "
+        f"create or replace view raw.{table.name} as select {values}{extra}, {violations_sql(own)} as violations, t.row_hash "
         f"from {joined if needs_join else f'gate.typed_{table.name} t'}"
     )
     if table.name in extract.tables:
@@ -356,7 +357,7 @@ def identity_names(table: Table, extract: Extract) -> list[str]:
     files = extract.tables.get(table.name)
     names = sorted({name for part in files.parts for name in part.others}) if files else []
     return [
-        f"{table.name}: the column {shown(name)} looks like direct identity ({meaning}); it must not be in an extract"
+        f"{table.name}: the column {shown(name.strip())} looks like direct identity ({meaning}); it must not be in an extract"
         for name in names
         if (meaning := identity.identity_in_name(name))
     ]
@@ -422,33 +423,27 @@ def damaged_part(con: duckdb.DuckDBPyConnection, extract: Extract, table: str) -
 # --- the rows of assessed patients ------------------------------------------------------------------------------------
 
 
-def check_duplicate_ids(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    """Leaves one of the byte-identical rows of pulled.<table>; returns how many good rows were left out.
+def leave_one_copy(con: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Leaves one of the byte-identical rows of pulled.<table>; those left out are told in pulled.copies (table_name, patient_id, is_usable)."""
+    con.execute("create table if not exists pulled.copies (table_name varchar, patient_id varchar, is_usable boolean)")
+    key = contract.load()[table].key
+    rows, ids = con.execute(f"select count(*), count(distinct {key}) from pulled.{table}").fetchall()[0]
+    if rows == ids:
+        return
+    copies = f"row_number() over (partition by {key}, row_hash)"
+    con.execute(f"insert into pulled.copies select '{table}', patient_id, violations = [] from pulled.{table} qualify {copies} > 1")
+    con.execute(f"create or replace table pulled.{table} as from pulled.{table} qualify {copies} = 1")
 
-    Errors: ContractBroken where an id is there twice with different contents.
+
+def check_duplicate_ids(con: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Refuses an id that is twice in pulled.<table>, where only one of byte-identical rows is left.
+
+    Errors: ContractBroken.
     """
     key = contract.load()[table].key
-    rows, ids, good_before = con.execute(
-        f"select count(*), count(distinct {key}), count(*) filter (where violations = []) from pulled.{table}"
-    ).fetchall()[0]
-    if rows == ids:
-        return 0
-    twice = con.execute(
-        f"""
-        select t.{key}, count(*)
-        from gate.typed_{table} as t
-        semi join (select {key}, patient_id from pulled.{table} qualify count(*) over (partition by {key}) > 1) as p
-            on t.{key} = p.{key} and t.patient_id = p.patient_id
-        group by t.{key}
-        having count(distinct t.row_hash) > 1
-        order by t.{key} limit 1
-        """
-    ).fetchall()
+    twice = con.execute(f"select {key}, count(*) from pulled.{table} group by all having count(*) > 1 order by all limit 1").fetchall()
     if twice:
         raise ContractBroken(f"{table}: {key} {shown(twice[0][0])} is there {twice[0][1]} times with different contents; allowed is once")
-    con.execute(f"create or replace table pulled.{table} as from pulled.{table} qualify row_number() over (partition by {key}) = 1")
-    good = con.execute(f"select count(*) filter (where violations = []) from pulled.{table}").fetchall()[0][0]
-    return int(good_before - good)
 
 
 def rejects(con: duckdb.DuckDBPyConnection, assessed_table: str) -> duckdb.DuckDBPyRelation:

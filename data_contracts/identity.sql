@@ -20,7 +20,7 @@ create or replace macro gate.is_resident_id(x) as
 -- the case spares all other rows the work: and evaluates both its sides; of a run of 19 the X can belong to what follows
 create or replace macro gate.has_resident_id(x) as
     case
-        when strlen(x) >= 18 and regexp_matches(x, '\d{17}[\dXx]') then
+        when strlen(x) >= 18 and regexp_matches(x, '(?:^|\D)\d{17}[\dXx](?:\D|$)') then
             len(
                 list_filter(
                     regexp_extract_all(x, '\d+[Xx]?'),

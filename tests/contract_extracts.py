@@ -20,7 +20,7 @@ from transforms.ingest.native import Extract, stage
 AS_OF = date(2026, 3, 1)
 Rows = Sequence[Mapping[str, Any]]
 
-GOOD: dict[str, dict[str, str]] = {
+GOOD: dict[str, dict[str, Any]] = {
     "patients": {"patient_id": "p1", "sex": "female", "birth_date": "1990-05-01"},
     "diagnoses": {
         "diagnosis_id": "d1",
@@ -82,7 +82,7 @@ GOOD: dict[str, dict[str, str]] = {
 }
 
 
-def good(table: str, number: int, **changes: str) -> dict[str, str]:
+def good(table: str, number: int, **changes: Any) -> dict[str, Any]:
     """A row that keeps the contract, with an id of its own, but for the changes."""
     key = contract.load()[table].key
     row = GOOD[table] | {key: f"{GOOD[table][key][0]}{number}"}
@@ -100,9 +100,9 @@ def csv_text(rows: Rows, columns: Iterable[str] | None = None) -> str:
 
 
 def write(
-    folder: Path, tables: Mapping[str, Rows | bytes | str] | None = None, manifest: object = None, **more: Rows | bytes | str
+    folder: Path, tables: Mapping[str, Rows | bytes | str | None] | None = None, manifest: object = None, **more: Rows | bytes | str
 ) -> Path:
-    """An extract with one good row in each required table, but for the tables given (rows, or the bytes of a CSV file)."""
+    """An extract with one good row in each required table, but for the tables given (rows, a CSV file, None for none)."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted: dict[str, Any] = {name: [GOOD[name]] for name in ("patients", "diagnoses", "medications", "labs")}
     for name, content in (wanted | dict(tables or {}) | more).items():

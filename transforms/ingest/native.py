@@ -30,7 +30,8 @@ CHUNK = 4 << 20  # bytes read at a time
 LONGEST_HEADER = 1 << 20  # characters
 LONGEST_RECORD = 64 << 20  # bytes
 MOST_COLUMNS = 4096
-MOST_UNPACKING = 250  # times the size of a gzip file that it may unpack to, beyond the first 256 MB
+MOST_UNPACKING = 250  # times the size of a gzip file that it may unpack to,
+UNPACKED_FREELY = 256 << 20  # beyond this many bytes
 UTF8 = "utf-8"
 WIDER = {"gb2312": "gb18030", "gbk": "gb18030"}  # names that hospitals give to what only the successor decodes whole
 FOREIGN_SIGNS = 64  # bytes beyond ASCII that, decoding as UTF-8, prove that a file is not in another declared encoding
@@ -322,7 +323,7 @@ def unpacked(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
                     unpack = zlib.decompressobj(wbits=31)
                 if out := unpack.decompress(chunk, CHUNK):
                     done += len(out)
-                    if done > MOST_UNPACKING * packed + (256 << 20):
+                    if done > MOST_UNPACKING * packed + UNPACKED_FREELY:
                         raise ContractBroken(f"{shown(name)}: unpacks to more than {MOST_UNPACKING} times its size")
                     yield out
                 chunk = unpack.unused_data if unpack.eof else unpack.unconsumed_tail
@@ -449,6 +450,8 @@ def csv_refusal(name: str, error: duckdb.Error, width: int) -> ContractBroken:
         return ContractBroken(f"{where}: a quoted cell that does not end; allowed is CSV by RFC 4180")
     if "Maximum line size" in text:
         return ContractBroken(f"{where}: a record longer than {LONGEST_RECORD >> 20} MB")
+    if "invalid state" in text:
+        return ContractBroken(f"{where}: has line ends of more than one kind; allowed is CRLF or LF throughout")
     return ContractBroken(f"{where}: cannot be parsed as CSV; allowed is RFC 4180 with a comma between cells")
 
 
