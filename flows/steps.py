@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -22,7 +22,7 @@ from transforms import cohort, store
 from transforms.errors import UsageError
 from transforms.features.build import derive
 from transforms.features.items import load_items
-from transforms.ingest import detect, native
+from transforms.ingest.doors import Opened, open_extract
 from transforms.normalise.build import load_maps, normalise
 from transforms.publish import folder, tables
 
@@ -37,8 +37,7 @@ class Run:
     record: RunRecord
     con: duckdb.DuckDBPyConnection
     parameters: dict[str, str]
-    extract: native.Extract | None = None
-    door_counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    opened: Opened | None = None
 
     @property
     def folder(self) -> Path:
@@ -105,27 +104,20 @@ def begin(settings: Settings, work: Path, progress: Progress) -> Run:
 @step("read the extract")
 def read(run: Run) -> None:
     """Recognise the format, open its door, check every file."""
-    form = detect.detect(run.settings.extract, run.settings.format)
-    source = run.settings.extract
-    if form == "mimiciv":
-        from transforms.ingest import mimiciv
-
-        source = run.work / "native"
-        source.mkdir()
-        run.door_counts = mimiciv.convert(run.settings.extract, source)
-    run.extract = native.stage(source, run.work)
-    run.record.content["format"] = form
-    run.record.content["door"] = run.door_counts
-    run.record.content["files"] = [vars(file) for file in run.extract.files]
+    run.opened = open_extract(run.settings.extract, run.work, run.settings.format)
+    run.opened.load_lists(run.con)
+    run.record.content["format"] = run.opened.format
+    run.record.content["not_mapped"] = run.opened.counts
+    run.record.content["files"] = [vars(file) for file in run.opened.files]
 
 
 @step("check the contract")
 def check(run: Run) -> None:
     """Refuse the extract, or open it as raw.* with its quarantine."""
-    assert run.extract is not None
+    assert run.opened is not None
     report = gate.check(
         run.con,
-        run.extract,
+        run.opened.extract,
         as_of=run.settings.as_of,
         max_rejected_share=float(run.parameters["max_rejected_share"]),
         min_rejected_rows=int(run.parameters["min_rejected_rows"]),
@@ -160,6 +152,9 @@ def read_events(run: Run) -> None:
     engine.load_table_macros(run.con)
     derive(run.con)
     run.record.content["cohort"] = cohort.size(run.con, "run.cohort")
+    copies = run.con.sql("select table_name, count(*) from pulled.copies where is_usable group by table_name order by table_name")
+    for table, rows in copies.fetchall():
+        run.record.content["tables"][table]["duplicates"] = rows
 
 
 @step("apply the criteria")

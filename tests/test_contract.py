@@ -665,8 +665,8 @@ def test_mobile_numbers_are_allowed_as_ids(tmp_path: Path) -> None:
 
 NAMED = (
     "name Name patient_name PatientName firstName surname last_name 姓名 患者姓名 phone Phone_No telephone mobile 手机号 联系电话 address "
-    "home_address 住址 家庭地址 id_card 身份证号 national_id SSN passport email e-mail E_MAIL 邮箱 birth_place birthplace 出生地 籍贯 mrn MRN "
-    "medical_record_no 病历号 住院号 xm sfzh lxdh contact_phone wechat"
+    "home_address 住址 家庭地址 id_card 身份证号 national_id SSN passport email e-mail E_MAIL 邮箱 birth_place birthplace 出生地 籍贯 mrn "
+    "MRN medical_record_no 病历号 住院号 xm sfzh lxdh contact_phone wechat"
 )
 
 

@@ -96,7 +96,10 @@ def test_what_changes_no_dose(seed: int, tmp_path_factory: pytest.TempPathFactor
     for number in range(60):
         patient = a_history(rng)
         shuffled = rng.sample(patient.rows, len(patient.rows))
-        later = [replace(row, start_date=DAY + timedelta(days=rng.randint(1, 300)), end_date=None) for row in shuffled]
+        later = [
+            replace(row, medication_id=f"{row.medication_id} later", start_date=DAY + timedelta(days=rng.randint(1, 300)), end_date=None)
+            for row in shuffled
+        ]
         patients[f"{number}"] = patient
         patients[f"{number} shuffled"] = Patient(shuffled, patient.weights[::-1])
         patients[f"{number} later"] = Patient(patient.rows + later, patient.weights)

@@ -10,11 +10,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from sample_data.golden import COPIED, VERDICTS
 from sample_data.showcase import showcase
 from tests import runs
 
 EXPECTED = Path(__file__).parents[1] / "sample_data" / "expected"
-VERDICTS = ["patient_id", "item_id", "verdict", "basis", "reason_code", "evidence_date", "next_date", "fail_kind"]
+
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def verdict_csv(run: Path) -> str:
     return pl.read_parquet(run / "verdicts.parquet", columns=VERDICTS).write_csv()
 
 
-@pytest.mark.parametrize("name", ["candidates.csv", "funnel.csv", "unmapped.csv"])
+@pytest.mark.parametrize("name", COPIED)
 def test_golden_files(shipped: Path, name: str) -> None:
     assert (shipped / name).read_bytes() == (EXPECTED / name).read_bytes()
 
@@ -80,7 +81,7 @@ def test_threads_and_the_order_of_rows_change_nothing(shipped: Path, tmp_path: P
         with file.open("w", encoding="utf-8", newline="") as lines:
             csv.writer(lines).writerows([head, *rows])
     other = runs.match(shuffled, tmp_path / "out", threads=1)
-    for name in ("candidates.csv", "funnel.csv", "unmapped.csv"):
+    for name in COPIED:
         assert (other / name).read_bytes() == (shipped / name).read_bytes()
     for name in ("verdicts", "features", "descriptors", "gc_timeline", "rejects"):
         assert pl.read_parquet(other / f"{name}.parquet").equals(pl.read_parquet(shipped / f"{name}.parquet"))

@@ -30,7 +30,7 @@ LABS = [
 
 def lab_rows(folder: Path) -> list[tuple[object, ...]]:
     """The labs of an extract as the contract reads them."""
-    return judge(folder).rows("labs")
+    return [row[:-1] for row in judge(folder).rows("labs")]  # but for row_hash, which tells how the cells were written
 
 
 @pytest.fixture

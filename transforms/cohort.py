@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import duckdb
 
+from data_contracts import gate
 from transforms.normalise import analytes
 from transforms.store import load, run_sql
 
@@ -24,9 +25,9 @@ def pull(con: duckdb.DuckDBPyConnection) -> int:
     if con.sql("from run.parameters where name = 'cohort' and value <> 'all'").fetchall():
         screen(con)
     for table in TABLES:
-        con.execute(
-            f"create or replace table pulled.{table} as select t.* from raw.{table} as t semi join run.considered using (patient_id)"
-        )
+        con.execute(f"create or replace table pulled.{table} as select t.* from raw.{table} as t semi join run.considered using (patient_id)")
+        if table != "patients":
+            gate.leave_one_copy(con, table)
     return size(con, "run.considered")
 
 
@@ -48,7 +49,7 @@ def screen(con: duckdb.DuckDBPyConnection) -> None:
 def settle(con: duckdb.DuckDBPyConnection) -> int:
     """Make run.cohort and take everybody else's rows out of pulled.*, norm.* and feat.*; returns its size.
 
-    Needs feat.classification.
+    Needs feat.classification. ContractBroken: an id is twice among the rows of assessed patients.
     """
     con.execute(
         "create or replace table run.cohort as select c.patient_id from run.considered as c"
@@ -62,6 +63,8 @@ def settle(con: duckdb.DuckDBPyConnection) -> int:
         ).fetchall()
         for schema, table in tables:
             con.execute(f"delete from {schema}.{table} where patient_id not in (from run.cohort)")
+    for table in TABLES[1:]:
+        gate.check_duplicate_ids(con, table)
     return assessed
 
 

@@ -31,7 +31,9 @@ def load_items(con: duckdb.DuckDBPyConnection) -> None:
     load(
         con,
         "map.item_measures",
-        measures.select("scheme", "item_id", "analyte", "comparison", "threshold", "is_needed", "is_same_day"),
+        measures.with_row_index("measure_no").select(
+            "measure_no", "scheme", "item_id", "analyte", "comparison", "threshold", "is_needed", "is_same_day"
+        ),
     )
 
 

@@ -25,18 +25,16 @@ end;
 -- The strongest of what several results say decides.
 create or replace macro strength_of(says) as list_position(['unusable', 'clear', 'open', 'qualifying'], says);
 
--- One row per result in the window and item that it may decide.
+-- One row per result in the window and measure (item and analyte) that it may decide.
 create or replace macro item_results(wanted, days) as table
 select
     r.patient_id,
-    m.item_id,
-    m.is_same_day,
-    m.is_needed,
-    r.analyte,
+    m.measure_no,
     r.result_no,
     r.taken_at,
     strength_of(item_says(r.cause, r.serology, r.number, r.interval_, r.limit_low, m.comparison, m.threshold)) as strength,
-    why_open(r.serology, r.limit_low, m.comparison) as why_open
+    why_open(r.serology, r.limit_low, m.comparison) as why_open,
+    m.is_same_day
 from norm.results as r
 inner join map.item_measures as m on r.analyte = m.analyte and m.scheme = wanted
 inner join norm.patients as p on r.patient_id = p.patient_id
@@ -50,97 +48,103 @@ with results as materialized (
     from item_results(wanted, days)
 ),
 
-analytes_of_days as (
-    select patient_id, item_id, taken_at::date as on_day, analyte, max(strength) as strength
-    from results
-    where is_same_day and is_needed and strength > strength_of('unusable')
-    group by patient_id, item_id, on_day, analyte
-),
-
 needed as (
     select item_id, count(*) filter (where is_needed) as needed_count
     from map.item_measures
     group by item_id
 ),
 
+measures_of_days as (
+    select patient_id, measure_no, taken_at::date as on_day, max(strength) as strength
+    from results
+    where is_same_day and strength > strength_of('unusable')
+    group by patient_id, measure_no, on_day
+),
+
 whole_days as (
-    select d.patient_id, d.item_id, d.on_day, min(d.strength) as strength
-    from analytes_of_days as d
-    inner join needed as n on d.item_id = n.item_id
-    group by d.patient_id, d.item_id, d.on_day, n.needed_count
+    select d.patient_id, m.item_id, d.on_day, min(d.strength) as strength
+    from measures_of_days as d
+    inner join map.item_measures as m on d.measure_no = m.measure_no and m.is_needed
+    inner join needed as n on m.item_id = n.item_id
+    group by d.patient_id, m.item_id, d.on_day, n.needed_count
     having count(*) = n.needed_count
 ),
 
-told as materialized (
-    select patient_id, item_id, analyte, is_needed, strength, why_open, result_no, taken_at
+told as (
+    select patient_id, measure_no, strength, why_open, result_no, taken_at
     from results
     where not is_same_day or strength = strength_of('unusable')
     union all
-    select r.patient_id, r.item_id, r.analyte, r.is_needed, d.strength, r.why_open, r.result_no, r.taken_at
+    select r.patient_id, r.measure_no, w.strength, r.why_open, r.result_no, r.taken_at
     from results as r
-    inner join analytes_of_days as a
-        on r.patient_id = a.patient_id and r.item_id = a.item_id and r.taken_at::date = a.on_day and r.analyte = a.analyte
-        and r.strength = a.strength
-    inner join whole_days as d on r.patient_id = d.patient_id and r.item_id = d.item_id and r.taken_at::date = d.on_day
+    inner join measures_of_days as d
+        on r.patient_id = d.patient_id and r.measure_no = d.measure_no and r.taken_at::date = d.on_day and r.strength = d.strength
+    inner join map.item_measures as m on d.measure_no = m.measure_no
+    inner join whole_days as w on d.patient_id = w.patient_id and m.item_id = w.item_id and d.on_day = w.on_day
 ),
 
 newest as (
-    select patient_id, item_id, analyte, is_needed, strength, max(taken_at) as taken_at
+    select patient_id, measure_no, strength, max(taken_at) as taken_at
     from told
-    group by patient_id, item_id, analyte, is_needed, strength
+    group by patient_id, measure_no, strength
 ),
 
 strongest as (
-    select patient_id, item_id, max(strength) as strength, bool_or(strength = strength_of('unusable')) as has_unusable
-    from newest
-    group by patient_id, item_id
+    select
+        n.patient_id,
+        m.item_id,
+        max(n.strength) as strength,
+        bool_or(n.strength = strength_of('unusable')) as has_unusable,
+        count(*) filter (where m.is_needed and n.strength = strength_of('clear')) as clear_count
+    from newest as n
+    inner join map.item_measures as m on n.measure_no = m.measure_no
+    group by n.patient_id, m.item_id
 ),
 
-decisive as (
-    select t.*
-    from told as t
-    inner join newest as n
-        on t.patient_id = n.patient_id and t.item_id = n.item_id and t.analyte = n.analyte and t.strength = n.strength
-    inner join strongest as s on t.patient_id = s.patient_id and t.item_id = s.item_id and t.strength = s.strength
-    where t.strength <> strength_of('clear') or t.taken_at = n.taken_at
+deciding as (
+    select n.patient_id, n.measure_no, n.strength, n.taken_at, m.item_id
+    from newest as n
+    inner join map.item_measures as m on n.measure_no = m.measure_no
+    semi join strongest as s on n.patient_id = s.patient_id and m.item_id = s.item_id and n.strength = s.strength
 ),
 
 gathered as (
     select
         d.patient_id,
         d.item_id,
-        d.strength,
-        count(distinct d.analyte) filter (where d.is_needed) as needed_count,
-        first_cause(list(distinct d.why_open)) as why_open,
+        first_cause(list(distinct t.why_open)) as why_open,
         max({
-            'at': d.taken_at, 'row_id': r.row_id, 'shown': shown(r), 'on_date': r.taken_date,
+            'at': t.taken_at, 'row_id': r.row_id, 'shown': shown(r), 'on_date': r.taken_date,
             'is_default': r.limit_low is not null and r.is_default_low
         }) as told,
         list(cite(r.source_table, r.row_id, r.taken_date)) as evidence
-    from decisive as d
-    inner join norm.results as r on d.result_no = r.result_no
-    group by d.patient_id, d.item_id, d.strength
+    from told as t
+    inner join deciding as d
+        on t.patient_id = d.patient_id and t.measure_no = d.measure_no and t.strength = d.strength
+        and (t.taken_at = d.taken_at or t.strength <> strength_of('clear'))
+    inner join norm.results as r on t.result_no = r.result_no
+    group by d.patient_id, d.item_id
 )
 
 select
-    g.patient_id,
-    g.item_id,
+    s.patient_id,
+    s.item_id,
     case
-        when g.strength = strength_of('qualifying') then 'present'
-        when g.strength = strength_of('clear') and g.needed_count = n.needed_count then 'absent'
+        when s.strength = strength_of('qualifying') then 'present'
+        when s.strength = strength_of('clear') and s.clear_count = n.needed_count then 'absent'
         else 'unknown'
     end as state,
     case
-        when g.strength = strength_of('qualifying') or (g.strength = strength_of('clear') and g.needed_count = n.needed_count) then null
-        when g.strength = strength_of('open') then g.why_open
+        when s.strength = strength_of('qualifying') or (s.strength = strength_of('clear') and s.clear_count = n.needed_count) then null
+        when s.strength = strength_of('open') then g.why_open
         when s.has_unusable then 'unusable_data'
         else 'missing_data'
     end as reason_code,
     {'shown': g.told.shown, 'on_date': g.told.on_date, 'is_default': g.told.is_default} as told,
     g.evidence
-from gathered as g
-inner join needed as n on g.item_id = n.item_id
-inner join strongest as s on g.patient_id = s.patient_id and g.item_id = s.item_id;
+from strongest as s
+inner join needed as n on s.item_id = n.item_id
+inner join gathered as g on s.patient_id = g.patient_id and s.item_id = g.item_id;
 
 -- One row per patient and item with a diagnosis of its set in the window: whether a code speaks for it without doubt, and the rows.
 create or replace macro coded_items(wanted, days) as table

@@ -26,6 +26,8 @@ PARQUET = {
         union all
         select source_table, row_id, case when starts_with(cause, 'unit') then 'unit' else 'value' end, cause
         from norm.results where cause is not null
+        union all
+        select "table", row_id, null, reason from run.door_rows
         order by all
     """,
 }

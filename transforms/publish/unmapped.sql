@@ -32,4 +32,7 @@ select 'observations', d.code_system, d.code, null, count(*), count(distinct d.p
 from pulled.observations as d
 anti join norm.test_analytes as t on t.source_table = 'observations' and d.code_system = t.code_system and d.code = t.code
 where d.violations = []
-group by d.code_system, d.code;
+group by d.code_system, d.code
+union all
+select "table", 'read as ' || reason, null, term, "rows", null
+from run.door_terms;

@@ -48,6 +48,10 @@ select
         when p.sex = 'male' then final(not_applicable(say('pregnancy.male'), []))
         when p.is_past_childbearing then not_applicable(say('pregnancy.age', p.age_low), [])
         when b.patient_id is not null and s.patient_id is null then not_applicable(said_event(b), b.evidence)
+        when g.patient_id is not null and blood.latest.serology = 'positive'
+            then failed(
+                say('pregnancy.recorded', g.event_date) || said_result(blood.latest), g.evidence || cited(blood.latest), 'changeable'
+            )
         when g.patient_id is not null then failed(say('pregnancy.recorded', g.event_date), g.evidence, 'changeable')
         when blood.latest.serology = 'positive' then failed(said_result(blood.latest), cited(blood.latest), 'changeable')
         when blood.latest.serology = 'negative' then passed(said_result(blood.latest), cited(blood.latest))
