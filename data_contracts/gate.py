@@ -424,24 +424,34 @@ def damaged_part(con: duckdb.DuckDBPyConnection, extract: Extract, table: str) -
 
 
 def leave_one_copy(con: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Leaves one of the byte-identical rows of pulled.<table>; those left out are told in pulled.copies (table_name, patient_id, is_usable)."""
+    """Leaves one of the byte-identical rows of pulled.<table>; those left out are told in pulled.copies (table_name, patient_id, is_usable).
+
+    gate.repeated keeps the ids that were there more than once.
+    """
     con.execute("create table if not exists pulled.copies (table_name varchar, patient_id varchar, is_usable boolean)")
+    con.execute("create table if not exists gate.repeated (table_name varchar, row_id varchar)")
     key = contract.load()[table].key
-    rows, ids = con.execute(f"select count(*), count(distinct {key}) from pulled.{table}").fetchall()[0]
-    if rows == ids:
-        return
-    copies = f"row_number() over (partition by {key}, row_hash)"
-    con.execute(f"insert into pulled.copies select '{table}', patient_id, violations = [] from pulled.{table} qualify {copies} > 1")
-    con.execute(f"create or replace table pulled.{table} as from pulled.{table} qualify {copies} = 1")
+    con.execute(f"insert into gate.repeated select '{table}', {key} from pulled.{table} group by {key} having count(*) > 1")
+    repeated = f"{key} in (select row_id from gate.repeated where table_name = '{table}')"
+    con.execute(
+        f"create or replace temp table copied as select *, row_number() over (partition by {key}, row_hash) as copy_number "
+        f"from pulled.{table} where {repeated}"
+    )
+    con.execute(f"insert into pulled.copies select '{table}', patient_id, violations = [] from copied where copy_number > 1")
+    con.execute(f"delete from pulled.{table} where {repeated}")
+    con.execute(f"insert into pulled.{table} select * exclude (copy_number) from copied where copy_number = 1")
 
 
 def check_duplicate_ids(con: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Refuses an id that is twice in pulled.<table>, where only one of byte-identical rows is left.
+    """Refuses an id that is twice in pulled.<table>, where only one of byte-identical rows is left (`leave_one_copy`).
 
     Errors: ContractBroken.
     """
     key = contract.load()[table].key
-    twice = con.execute(f"select {key}, count(*) from pulled.{table} group by all having count(*) > 1 order by all limit 1").fetchall()
+    twice = con.execute(
+        f"select {key}, count(*) from pulled.{table} where {key} in (select row_id from gate.repeated where table_name = '{table}') "
+        "group by all having count(*) > 1 order by all limit 1"
+    ).fetchall()
     if twice:
         raise ContractBroken(f"{table}: {key} {shown(twice[0][0])} is there {twice[0][1]} times with different contents; allowed is once")
 

@@ -36,7 +36,7 @@ select
     t.patient_id,
     unnest(case
         when is_marked and dna.viral_load = 'above' then failed(reason, results, 'changeable')
-        when is_marked and dna is null then no_dna
+        when is_marked and dna is null then undecided(no_dna.reason_code, reason || no_dna.reason, no_dna.evidence)
         when is_marked and hbsag.serology = 'positive'
             then case
                 when a.first_date is null and n.nothing.verdict = 'unknown' then n.nothing
