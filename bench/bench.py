@@ -25,7 +25,7 @@ for table in sorted({p.name.split('.')[0] for p in Path(sys.argv[1]).iterdir() i
     path = Path(sys.argv[1]) / table
     kind = sys.argv[2]
     source = f"{path}/*.{kind}" if path.is_dir() else f"{path}.{kind}"
-    reader = f"read_csv('{source}', all_varchar=true)" if kind == 'csv' else f"'{source}'"
+    reader = f"read_csv('{source}', all_varchar=true, header=true, delim=',', quote='\\"')" if kind == 'csv' else f"'{source}'"
     columns = [row[0] for row in con.execute(f'describe from {reader}').fetchall()]
     con.execute('select ' + ', '.join(f'max("{c}")' for c in columns) + f' from {reader}').fetchall()
 """

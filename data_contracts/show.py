@@ -19,7 +19,7 @@ def findings(report: ContractReport) -> Grid:
     """What the contract found, a line per table and cause of quarantine; for the terminal."""
     grid = Grid(title="Data contract", title_justify="left")
     for name in ("table", "rows read", "column", "cause", "quarantined", "share"):
-        grid.add_column(name, justify="right" if name in ("rows read", "quarantined", "share") else "left")
+        grid.add_column(name, justify="right" if name in ("rows read", "quarantined", "share") else "left", overflow="fold")
     for found in report.tables.values():
         read = f"{found.rows_read:,}"
         if not found.is_present or not found.is_judged:
@@ -82,8 +82,8 @@ def page() -> str:
         "not read. Words are read trimmed and in any case, code systems also without hyphens and blanks.",
         "",
         "Dates: `2026-03-01`, `20260301`, `2026/3/1`, `2026-3-1`, `2026年3月1日`, each also with a time behind it (`T` or a blank,",
-        "then `08:30`, `08:30:00`, `08:30:00.123`, an offset, which is dropped unconverted). In a date column the time is dropped. A Parquet",
-        "timestamp that is an instant (adjusted to UTC) is read on the clock of UTC. Numbers are plain: no NaN, infinity or thousands",
+        "then `08:30`, `08:30:00`, `08:30:00.123`, an offset, which is dropped unconverted). In a date column the time is dropped. A",
+        "Parquet timestamp that is an instant (adjusted to UTC) is read on the clock of UTC. Numbers are plain: no NaN, infinity or thousands",
         "separator.",
         "",
     ]

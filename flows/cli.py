@@ -57,9 +57,7 @@ def a_date(text: str) -> date:
 
 
 Extract = Annotated[Path, typer.Argument(help="The folder of the extract.", show_default=False)]
-Out = Annotated[
-    Path, typer.Option("--out", help="Where runs are published: OUT/runs/RUN_ID, OUT/latest.", show_default=False)
-]
+Out = Annotated[Path, typer.Option("--out", help="Where runs are published: OUT/runs/RUN_ID, OUT/latest.", show_default=False)]
 AsOf = Annotated[
     date | None,
     typer.Option(
@@ -69,9 +67,7 @@ AsOf = Annotated[
         help="Day D; default: extract.json's as_of, else every patient's index_date.",
     ),
 ]
-Params = Annotated[
-    Path | None, typer.Option("--params", metavar="FILE.toml", help="Parameters that differ from the defaults.")
-]
+Params = Annotated[Path | None, typer.Option("--params", metavar="FILE.toml", help="Parameters that differ from the defaults.")]
 FormatOption = Annotated[Format | None, typer.Option("--format", help="Default: recognised from the folder.")]
 
 
@@ -95,9 +91,7 @@ def match(
     phase: Annotated[Phase, typer.Option(help="Which windows apply.")] = Phase.prescreen,
     collection_date: Annotated[
         date | None,
-        typer.Option(
-            "--collection-date", parser=a_date, metavar="DATE", help="Day of cell collection; not before day D."
-        ),
+        typer.Option("--collection-date", parser=a_date, metavar="DATE", help="Day of cell collection; not before day D."),
     ] = None,
     params: Params = None,
     format: FormatOption = None,
@@ -106,12 +100,8 @@ def match(
         str | None, typer.Option(metavar="SIZE", help="For example 2GB; default: 60 % of the machine's memory.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Default: all cores.")] = None,
-    keep_store: Annotated[
-        bool, typer.Option("--keep-store", help="Keep the run's DuckDB file, to try rules on.")
-    ] = False,
-    prefect: Annotated[
-        bool, typer.Option("--prefect", help="As a Prefect flow run; so too where PREFECT_API_URL is set.")
-    ] = False,
+    keep_store: Annotated[bool, typer.Option("--keep-store", help="Keep the run's DuckDB file, to try rules on.")] = False,
+    prefect: Annotated[bool, typer.Option("--prefect", help="As a Prefect flow run; so too where PREFECT_API_URL is set.")] = False,
 ) -> None:
     from flows.nightly import nightly, nightly_flow
     from flows.progress import Progress, summary
@@ -160,9 +150,7 @@ def validate(
     as_of: AsOf = None,
     params: Params = None,
     format: FormatOption = None,
-    docs: Annotated[
-        Path | None, typer.Option("--docs", metavar="DIR", help="Write the contract's results as a page.")
-    ] = None,
+    docs: Annotated[Path | None, typer.Option("--docs", metavar="DIR", help="Write the contract's results as a page.")] = None,
 ) -> None:
     """Check an extract against the data contract alone.
 
@@ -201,7 +189,8 @@ def sample(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
     csv: Annotated[bool, typer.Option("--csv", help="CSV instead of Parquet.")] = False,
     sle_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of patients with SLE; default 0.3, from 5,000 patients on 0.01.", show_default=False)
+        float | None,
+        typer.Option(min=0, max=1, show_default=False, help="Share of patients with SLE; default 0.3, from 5,000 patients on 0.01."),
     ] = None,
 ) -> None:
     """Write a synthetic extract of a hospital with a lupus clinic.

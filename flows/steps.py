@@ -12,7 +12,7 @@ from secrets import token_hex
 
 import duckdb
 
-from data_contracts import gate
+from data_contracts import gate, suites
 from flows.progress import Progress
 from flows.run_record import RunRecord
 from flows.settings import Settings
@@ -123,15 +123,13 @@ def check(run: Run) -> None:
         min_rejected_rows=int(run.parameters["min_rejected_rows"]),
     )
     run.record.content["as_of"] = report.as_of
-    run.record.content["contract"] = report.results
+    run.record.content["contract"] = suites.judge(report)
     run.record.content["tables"] = {
         name: {
             "rows": t.rows_read,
             "rejected": t.rows_rejected,
             "duplicates": t.duplicates,
-            "causes": [
-                {"column": column, "cause": cause, "rows": rows} for (column, cause), rows in t.rejected.items()
-            ],
+            "causes": [{"column": column, "cause": cause, "rows": rows} for (column, cause), rows in t.rejected.items()],
         }
         for name, t in report.tables.items()
         if t.is_present
@@ -163,9 +161,7 @@ def judge(run: Run) -> None:
     engine.evaluate(run.con)
     engine.combine(run.con)
     run.record.content["not_evaluated"] = engine.not_evaluated()
-    run.record.content["tiers"] = dict(
-        run.con.sql("select tier, count(*) from pub.candidates group by tier order by tier").fetchall()
-    )
+    run.record.content["tiers"] = dict(run.con.sql("select tier, count(*) from pub.candidates group by tier order by tier").fetchall())
     run.record.content["listed"] = dict(
         run.con.sql("select tier, count(*) from pub.candidates where is_listed group by tier order by tier").fetchall()
     )
@@ -177,9 +173,7 @@ def write(run: Run) -> None:
     run.folder.mkdir(exist_ok=True)
     gate.rejects(run.con, "run.cohort")
     previous = tables.read_candidates(run.settings.out / "latest" / "candidates.csv")
-    titles = run.con.sql(
-        "select key, text from run.messages where starts_with(key, 'step.') or starts_with(key, 'criterion.')"
-    )
+    titles = run.con.sql("select key, text from run.messages where starts_with(key, 'step.') or starts_with(key, 'criterion.')")
     tables.write_tables(
         run.con,
         run.folder,
@@ -204,9 +198,7 @@ def prepare(con: duckdb.DuckDBPyConnection, values: dict[str, str], settings: Se
         [settings.phase, settings.collection_date],
     )
     if settings.collection_date is not None:
-        late = con.execute("select count(*) from raw.patients where as_of > ?", [settings.collection_date]).fetchall()[
-            0
-        ][0]
+        late = con.execute("select count(*) from raw.patients where as_of > ?", [settings.collection_date]).fetchall()[0][0]
         if late:
             raise UsageError(f"--collection-date {settings.collection_date}: before day D of {late} patients")
     load_maps(con)

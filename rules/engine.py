@@ -99,11 +99,7 @@ def load_trial(con: duckdb.DuckDBPyConnection, lang: str) -> None:
     known = csv_frame("data_contracts", "review_items.csv")["item_id"].to_list()
     for_ever = set(trial()["reviews_hold_for_ever"])  # type: ignore[call-overload]
     holds = [
-        "for ever"
-        if item in for_ever or item.startswith("C-")
-        else "descriptor window"
-        if re.fullmatch(r"S\d\d", item)
-        else "review days"
+        "for ever" if item in for_ever or item.startswith("C-") else "descriptor window" if re.fullmatch(r"S\d\d", item) else "review days"
         for item in known
     ]
     load(con, "map.review_validity", pl.DataFrame({"item_id": known, "holds": holds}))

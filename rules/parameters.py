@@ -39,9 +39,7 @@ class Parameter:
             kind = "a number" if self.unit == "share" else "a whole number"
             raise UsageError(f"parameter {self.name}: {value!r} is not {kind}")
         if not self.least <= value <= self.greatest:  # type: ignore[operator]
-            raise UsageError(
-                f"parameter {self.name}: {value} is out of range; allowed: {self.least:g} to {self.greatest:g} {self.unit}"
-            )
+            raise UsageError(f"parameter {self.name}: {value} is out of range; allowed: {self.least:g} to {self.greatest:g} {self.unit}")
         return str(value)
 
 
@@ -49,10 +47,7 @@ class Parameter:
 def known_parameters() -> dict[str, Parameter]:
     """Every parameter by name, in the order of parameters.csv."""
     rows = csv_frame("rules.zm001", "parameters.csv").iter_rows(named=True)
-    return {
-        row["name"]: Parameter(**{**row, "least": _number(row["least"]), "greatest": _number(row["greatest"])})
-        for row in rows
-    }
+    return {row["name"]: Parameter(**{**row, "least": _number(row["least"]), "greatest": _number(row["greatest"])}) for row in rows}
 
 
 def parameters(changes: Mapping[str, object] | None = None) -> dict[str, str]:

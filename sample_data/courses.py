@@ -146,9 +146,7 @@ def lupus_activity(refractory: Bools, worked_up: Bools, months: int, rng: np.ran
     return np.minimum(activity, 40)
 
 
-def glucocorticoid_course(
-    activity: Floats, seen: Bools, refractory: Bools, held: Bools, rng: np.random.Generator
-) -> tuple[Floats, Bools]:
+def glucocorticoid_course(activity: Floats, seen: Bools, refractory: Bools, held: Bools, rng: np.random.Generator) -> tuple[Floats, Bools]:
     """Daily prednisone in mg by patient and visit, and where it was raised: up with a flare, then a taper.
 
     `held`: patients whose dose is left alone at the last two visits, because a trial wants it stable.

@@ -1,6 +1,6 @@
 """Writes sample_data/expected, the golden results of the shipped extract, anew; their diff is read before it is committed.
 
-    python -m sample_data.golden
+python -m sample_data.golden
 """
 
 import shutil

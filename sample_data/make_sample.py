@@ -74,9 +74,7 @@ def make_sample(
     counters = dict.fromkeys(TABLES, 0)
     suffix = "csv" if csv else "parquet"
     for number, start in enumerate(starts):
-        block = make_block(
-            [seed, number], start + 1, min(size, others - start), share, as_of, history_years, worked_up_share
-        )
+        block = make_block([seed, number], start + 1, min(size, others - start), share, as_of, history_years, worked_up_share)
         for table, rows in block:
             rng = np.random.default_rng([seed, number, 100 + list(TABLES).index(table)])
             ready = finished(table, with_ids(table, rows, counters, scattered=patients >= LARGE), csv=csv, is_first=number == 0, rng=rng)
@@ -91,8 +89,7 @@ def make_sample(
         if frames:
             written[table] = {f"{table}.{suffix}": write(into / f"{table}.{suffix}", pl.concat(frames))}
     described = {
-        table: {"rows": sum(files.values()), "sha256": {name: sha256(into / name) for name in files}}
-        for table, files in written.items()
+        table: {"rows": sum(files.values()), "sha256": {name: sha256(into / name) for name in files}} for table, files in written.items()
     }
     source = f"synthetic hospital with a lupus clinic, seed {seed}, {patients} patients"
     text = json.dumps({"as_of": as_of.isoformat(), "source": source, "tables": described}, ensure_ascii=False, indent=1)
@@ -166,9 +163,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--csv", action="store_true")
     parser.add_argument("--sle-share", type=float)
-    parser.add_argument(
-        "--shipped", action="store_true", help="write the extract that the project ships, into an empty folder"
-    )
+    parser.add_argument("--shipped", action="store_true", help="write the extract that the project ships, into an empty folder")
     asked = parser.parse_args()
     into = asked.into or Path(__file__).parent / "native"
     if asked.shipped:

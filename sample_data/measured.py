@@ -144,9 +144,7 @@ def true_values(patients: Patients, draws: Draws, rng: np.random.Generator) -> d
     }
 
 
-def sledai_totals(
-    patients: Patients, draws: Draws, values: dict[str, Floats], casts: Ints, rng: np.random.Generator
-) -> Floats:
+def sledai_totals(patients: Patients, draws: Draws, values: dict[str, Floats], casts: Ints, rng: np.random.Generator) -> Floats:
     """The total a physician would have written down: measured descriptors, and what joints and skin show."""
     p, a = draws.patient, draws.activity
     joints, skin = patients.joints[p] & (a > 7), patients.skin[p] & (a > 6)
@@ -208,9 +206,7 @@ def word_outcomes(patients: Patients, draws: Draws, rng: np.random.Generator) ->
     }
 
 
-def drawn_panels(
-    table: str, patients: Patients, visits: Visits, draws: Draws, rng: np.random.Generator
-) -> list[tuple[str, Ints]]:
+def drawn_panels(table: str, patients: Patients, visits: Visits, draws: Draws, rng: np.random.Generator) -> list[tuple[str, Ints]]:
     """For each analyte of the table the draws at which it was measured, by vocab/panels.csv."""
     p = draws.patient
     cohort = patients.cohort[p]
@@ -245,16 +241,12 @@ def printed(number: pl.Expr, decimals: pl.Expr) -> pl.Expr:
     )
 
 
-def measure(
-    table: str, patients: Patients, visits: Visits, found: Findings, as_of_day: int, rng: np.random.Generator
-) -> pl.DataFrame:
+def measure(table: str, patients: Patients, visits: Visits, found: Findings, as_of_day: int, rng: np.random.Generator) -> pl.DataFrame:
     """One row per result of `labs` or `observations` of a block, oldest first, without ids; days count from 1970."""
     draws = found.draws
     number_of, rows = measurement_rows(table)
     style = patients.style[draws.patient]
-    style = np.where(
-        rng.random(len(style)) < 0.05, rng.integers(0, len(STYLES), len(style)), style
-    )  # from another hospital
+    style = np.where(rng.random(len(style)) < 0.05, rng.integers(0, len(STYLES), len(style)), style)  # from another hospital
     pool, places = words()
     variant = rng.integers(0, 8, len(patients.cohort))[draws.patient]
     minute = rng.integers(400, 590, len(style))
@@ -303,8 +295,7 @@ def as_reported(made: pl.DataFrame) -> pl.DataFrame:
     """Adds what the laboratory's system prints: value in its unit, censoring, range, flag, arrow, status, slips."""
     luck, chance, shown, text = pl.col("luck"), pl.col("chance"), pl.col("shown"), pl.col("text")
     range_of = {
-        side: pl.when("is_male").then(pl.coalesce(f"ref_{side}_male", f"ref_{side}")).otherwise(f"ref_{side}")
-        for side in ("low", "high")
+        side: pl.when("is_male").then(pl.coalesce(f"ref_{side}_male", f"ref_{side}")).otherwise(f"ref_{side}") for side in ("low", "high")
     }
     high, low = pl.col("ref_high"), pl.col("ref_low")
     chinese = pl.col("style") == "zh"
@@ -336,9 +327,7 @@ def as_reported(made: pl.DataFrame) -> pl.DataFrame:
             .when(shown > pl.col("most"))
             .then(">" + pl.col("most").cast(pl.String).str.strip_suffix(".0"))
             .otherwise(printed(shown, pl.col("decimals"))),
-            test_name=pl.when(chinese & luck.is_between(0.02, 0.028))
-            .then(pl.col("test_name") + "(复查)")
-            .otherwise("test_name"),
+            test_name=pl.when(chinese & luck.is_between(0.02, 0.028)).then(pl.col("test_name") + "(复查)").otherwise("test_name"),
             status=pl.when(luck < 0.9)
             .then(pl.lit("final"))
             .when(luck < 0.983)
@@ -365,6 +354,4 @@ def as_reported(made: pl.DataFrame) -> pl.DataFrame:
 def as_observations(made: pl.DataFrame) -> pl.DataFrame:
     """The columns of `observations` beyond those of `labs`: oxygen is known for oximetry alone."""
     gasping = (pl.col("number") < 93) & (pl.col("chance") < 0.6)
-    return made.rename({"time": "observed_at"}).with_columns(
-        on_oxygen=pl.when(pl.col("analyte") == "spo2").then(gasping)
-    )
+    return made.rename({"time": "observed_at"}).with_columns(on_oxygen=pl.when(pl.col("analyte") == "spo2").then(gasping))

@@ -15,9 +15,7 @@ def spoil(table: str, rows: pl.DataFrame, *, relative: bool, is_first: bool, rng
 
     At least one row of each kind where the table is not small, so that every cause of a quarantine occurs.
     """
-    slips = vocabulary("slips").filter(
-        (pl.col("table") == table) & (pl.col("value").fill_null("").str.contains("day") == relative)
-    )
+    slips = vocabulary("slips").filter((pl.col("table") == table) & (pl.col("value").fill_null("").str.contains("day") == relative))
     if rows.height < FEWEST or slips.height == 0:
         return rows
     counts = [max(int(is_first), round(share * rows.height)) for share in slips["share"]]

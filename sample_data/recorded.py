@@ -149,14 +149,8 @@ def diagnose(patients: Patients, visits: Visits, as_of_day: int, rng: np.random.
         code=pl.when(luck < 0.05).then(pl.col("code").str.replace(".", "", literal=True)).otherwise("code"),
         display=pl.when((luck > 0.3) | (pl.col("code_system") == "LOCAL")).then("display"),
         onset_date=pl.when("has_onset").then("onset_date"),
-        status=pl.when(luck > 0.994)
-        .then(pl.lit("entered-in-error"))
-        .when(luck > 0.988)
-        .then(pl.lit("refuted"))
-        .otherwise("status"),
-        end_date=pl.when((pl.col("status") == "resolved") & (luck > 0.5)).then(
-            pl.col("recorded_date") + pl.duration(days=14)
-        ),
+        status=pl.when(luck > 0.994).then(pl.lit("entered-in-error")).when(luck > 0.988).then(pl.lit("refuted")).otherwise("status"),
+        end_date=pl.when((pl.col("status") == "resolved") & (luck > 0.5)).then(pl.col("recorded_date") + pl.duration(days=14)),
     )
     return columns_of("diagnoses", rows.sort("patient", "recorded_date", maintain_order=True))
 
@@ -179,21 +173,15 @@ def vaccinate(patients: Patients, visits: Visits, as_of_day: int, rng: np.random
     frames = []
     for plan in vocabulary("vaccines").iter_rows(named=True):
         patient = np.flatnonzero(rng.random(len(patients.cohort)) < plan["share"])
-        ago = np.where(
-            rng.random(len(patient)) < 0.3, rng.integers(0, 90, len(patient)), rng.integers(90, 1100, len(patient))
-        )
+        ago = np.where(rng.random(len(patient)) < 0.3, rng.integers(0, 90, len(patient)), rng.integers(90, 1100, len(patient)))
         frames.append(dated("immunizations", plan, patients, patient, as_dates(as_of_day, ago), rng))
     return pl.concat(frames).sort("patient_id", "given_date", maintain_order=True)
 
 
-def dated(
-    table: str, plan: dict[str, Any], patients: Patients, patient: Ints, day: pl.Series, rng: np.random.Generator
-) -> pl.DataFrame:
+def dated(table: str, plan: dict[str, Any], patients: Patients, patient: Ints, day: pl.Series, rng: np.random.Generator) -> pl.DataFrame:
     """Rows of procedures or immunizations: what the vocabulary says, on these days, a few of them never done."""
     luck = pl.Series(rng.random(len(patient)))
-    rows = pl.DataFrame(
-        {"patient_id": patients.patient_id.gather(patient), "luck": luck, DAY_COLUMN[table]: day}
-    ).with_columns(
+    rows = pl.DataFrame({"patient_id": patients.patient_id.gather(patient), "luck": luck, DAY_COLUMN[table]: day}).with_columns(
         code_system=pl.lit(plan["code_system"]),
         code=pl.lit(plan["code"]),
         display=pl.lit(plan["display"]),
@@ -237,10 +225,7 @@ def dispose(patients: Patients, visits: Visits, as_of_day: int, rng: np.random.G
     ago = rng.integers(0, 60, n)
     frames = []
     for words, days in ((pl.Series(["contacted"] * n, dtype=pl.String), ago + rng.integers(1, 30, n)), (later, ago)):
-        reason = [
-            REASONS[word][int(k)] if word in REASONS else None
-            for word, k in zip(words, rng.integers(0, 2, n), strict=True)
-        ]
+        reason = [REASONS[word][int(k)] if word in REASONS else None for word, k in zip(words, rng.integers(0, 2, n), strict=True)]
         frames.append(
             pl.DataFrame(
                 {

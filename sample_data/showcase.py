@@ -73,10 +73,7 @@ class Chart:
         if form["decimals"] is not None and value.replace(".", "", 1).isdigit():
             value = f"{float(value) * form['factor']:.{form['decimals']}f}"
         value = WORDS_OF.get(value, {}).get(style, value.replace("_", " "))
-        limits = {
-            side: form[f"{side}_male"] if male and form[f"{side}_male"] else form[side]
-            for side in ("ref_low", "ref_high")
-        }
+        limits = {side: form[f"{side}_male"] if male and form[f"{side}_male"] else form[side] for side in ("ref_low", "ref_high")}
         when = datetime.combine(self.day(ago), time(8, 10))
         row = {name: form[name] for name in ("code_system", "code", "test_name", "unit")} | limits
         self.put(table, analyte, row | {at: when, "value": value, "status": "final"} | more)
@@ -169,8 +166,6 @@ def showcase_tables(as_of: date, limit: int) -> dict[str, pl.DataFrame]:
                 ids = {ID_COLUMN[table]: f"{person['patient_id']}-{ID_LETTER[table]}{number:02d}"}
                 rows[table].append(row | ids | {"patient_id": person["patient_id"]})
     return {
-        table: pl.DataFrame(
-            [{name: row.get(name) for name in schema} for row in rows[table]], schema=schema, orient="row"
-        )
+        table: pl.DataFrame([{name: row.get(name) for name in schema} for row in rows[table]], schema=schema, orient="row")
         for table, schema in TABLES.items()
     }

@@ -63,9 +63,7 @@ class Prescriptions:
             quantity, days = np.round(mg * often * supply_days / strength_mg, 3), supply_days.astype(float)
             dose, often = nothing, nothing
         states = status.tolist() if isinstance(status, np.ndarray) else [status] * n
-        product = brand.select(
-            "code_system", "code", "drug_name", "route", "dose_unit", "strength_value", "strength_unit"
-        )
+        product = brand.select("code_system", "code", "drug_name", "route", "dose_unit", "strength_value", "strength_unit")
         self.frames.append(
             product.with_columns(
                 patient=pl.Series(patient),
@@ -152,24 +150,16 @@ def glucocorticoids(given: Prescriptions, visits: Visits) -> None:
     alternate = (dose == 5) & (rng.random(n) < 0.08)
     for drug, factor, who in (("prednisone", 1.0, ~is_mp), ("methylprednisolone", 0.8, is_mp)):
         each = np.where(alternate, 2, 1)[who] * dose[who] * factor
-        given.add(
-            drug, patient[who], start[who], end[who], each, np.where(alternate[who], 0.5, 1.0), status=status[who]
-        )
-        ahead = (
-            who & (dose >= 20) & ~is_last & (start - ends > 24) & (rng.random(n) < 0.5)
-        )  # the taper, written in advance
+        given.add(drug, patient[who], start[who], end[who], each, np.where(alternate[who], 0.5, 1.0), status=status[who])
+        ahead = who & (dose >= 20) & ~is_last & (start - ends > 24) & (rng.random(n) < 0.5)  # the taper, written in advance
         mid = start - (start - ends) // 2
-        given.add(
-            drug, patient[ahead], mid[ahead], (ends - 3)[ahead], (dose - 5)[ahead] * factor, 1.0, status="completed"
-        )
+        given.add(drug, patient[ahead], mid[ahead], (ends - 3)[ahead], (dose - 5)[ahead] * factor, 1.0, status="completed")
         collects = given.product[visits.patient] < 0.55
         counter = np.flatnonzero(lupus & (visits.dose_mg > 0) & collects & (rng.random(len(lupus)) < 0.8))
         counter = counter[(given.patients.coding[visits.patient[counter]] % 2 == 1) == (factor != 1)]
         days = rng.choice([28, 28, 30, 14], len(counter))
         at, mg = visits.days_ago[counter], visits.dose_mg[counter] * factor
-        given.add(
-            drug, visits.patient[counter], at, np.full(len(at), FOREVER), mg, 1.0, kind="dispense", supply_days=days
-        )
+        given.add(drug, visits.patient[counter], at, np.full(len(at), FOREVER), mg, 1.0, kind="dispense", supply_days=days)
     flares = np.flatnonzero(visits.flare & (visits.activity > 15))
     flares = flares[rng.random(len(flares)) < 0.5]
     pulse = rng.choice([250.0, 500.0, 500.0, 40.0, 80.0], len(flares))
@@ -228,9 +218,7 @@ def immunosuppressants(given: Prescriptions, visits: Visits) -> None:
     )
 
 
-def dispensed(
-    given: Prescriptions, visits: Visits, drug: str, patient: Ints, start: Ints, end: Ints, mg: Floats, often: Floats
-) -> None:
+def dispensed(given: Prescriptions, visits: Visits, drug: str, patient: Ints, start: Ints, end: Ints, mg: Floats, often: Floats) -> None:
     """The pharmacy's side of these orders at the visits of those patients who collect their drugs in the hospital."""
     n = len(given.patients.cohort)
     span = np.full((3, n), -1.0)
@@ -243,9 +231,7 @@ def dispensed(
     at, days = visits.days_ago[counter], given.rng.choice([28, 30, 30], len(counter))
     who = p[counter]
     open_end = np.full(len(at), FOREVER)
-    given.add(
-        drug, who, at, open_end, span[0, who], span[1, who], kind="dispense", supply_days=days, status="completed"
-    )
+    given.add(drug, who, at, open_end, span[0, who], span[1, who], kind="dispense", supply_days=days, status="completed")
 
 
 def biologics(given: Prescriptions, visits: Visits) -> None:

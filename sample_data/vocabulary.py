@@ -26,9 +26,7 @@ KINDS: dict[str, pl.DataType] = {
     "boolean": pl.Boolean(),
 }
 TEXT = KINDS["text"]
-TABLES = {
-    table.name: {column.name: KINDS[column.type] for column in table.columns} for table in contract.load().values()
-}
+TABLES = {table.name: {column.name: KINDS[column.type] for column in table.columns} for table in contract.load().values()}
 ID_COLUMN = {table: next(iter(columns)) for table, columns in TABLES.items()}
 DAY_COLUMN = {
     "diagnoses": "recorded_date",

@@ -141,9 +141,7 @@ def write_extract(section: Section, folder: Path) -> None:
                 writer.writerow({name: "" if value == "null" else value for name, value in full.items()})
 
 
-def run(
-    section: Section, folder: Path, *, only: str | None = None, cohort_is: str = "all"
-) -> duckdb.DuckDBPyConnection:
+def run(section: Section, folder: Path, *, only: str | None = None, cohort_is: str = "all") -> duckdb.DuckDBPyConnection:
     """A store in which the section's extract has been assessed; ``only``: evaluate one item and leave criteria out."""
     write_extract(section, folder / "extract")
     con = store.connect()
@@ -213,16 +211,13 @@ def found(con: duckdb.DuckDBPyConnection, item_id: str) -> dict[str, Row]:
         params={"item": item_id},
     ).pl()
     return {
-        row["patient_id"]: {name: "" if value is None else str(value) for name, value in row.items()}
-        for row in rows.iter_rows(named=True)
+        row["patient_id"]: {name: "" if value is None else str(value) for name, value in row.items()} for row in rows.iter_rows(named=True)
     }
 
 
 def published(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Row]:
     """What pub.verdicts says of each patient and item or criterion, chart reviews included, as text."""
-    rows = con.sql(
-        "select patient_id, item_id, verdict, basis, reason_code, evidence_date, next_date, fail_kind from pub.verdicts"
-    ).pl()
+    rows = con.sql("select patient_id, item_id, verdict, basis, reason_code, evidence_date, next_date, fail_kind from pub.verdicts").pl()
     return {(row["patient_id"], row["item_id"]): as_text(row) for row in rows.iter_rows(named=True)}
 
 

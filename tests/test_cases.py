@@ -14,9 +14,7 @@ SECTIONS = [section for file in sorted(FOLDER.glob("*.cases.md")) for section in
 def test_cases(section: cases.Section, tmp_path: Path) -> None:
     con = cases.run(section, tmp_path, only=section.item_id)
     found = cases.found(con, section.item_id)
-    expected = {
-        row["patient_id"]: {name: cell for name, cell in row.items() if name != "why"} for row in section.expected
-    }
+    expected = {row["patient_id"]: {name: cell for name, cell in row.items() if name != "why"} for row in section.expected}
     shown = {
         patient_id: {name: found[patient_id][name] if found[patient_id][name] else "-" for name in row}
         for patient_id, row in expected.items()

@@ -124,9 +124,7 @@ def test_a_refused_extract_leaves_the_latest_run_as_it_was(
     assert {str(path): path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
-def test_another_run_holds_out(
-    extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_another_run_holds_out(extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     out.mkdir()
     with (out / ".lock").open("w") as lock:
@@ -135,9 +133,7 @@ def test_another_run_holds_out(
     assert "another run holds it" in capsys.readouterr().err
 
 
-def test_out_is_not_a_folder(
-    extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_out_is_not_a_folder(extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert command(monkeypatch, "match", extract, "--out", tmp_path / "file", "--as-of", "2026-03-01") == 1
     assert "not writable" in capsys.readouterr().err

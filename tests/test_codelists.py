@@ -84,7 +84,8 @@ def test_list_is_in_good_form(name: str) -> None:
         assert (row["match"] == "contains") == (row["code_system"] == "LOCAL"), row
         assert row["match"] in {"prefix", "exact", "contains"}, row
         assert row["status"] in {"active", "retired"}, row
-        assert row["code"] and row["source"], row
+        assert row["code"], row
+        assert row["source"], row
         is_descriptor = re.match(r"S\d\d$|C-", name) is not None
         assert row["attribution"] in ({"direct", "possible"} if is_descriptor else {""}), row
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
 import shutil
 from pathlib import Path
@@ -10,12 +11,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from rules import engine
 from sample_data.golden import COPIED, VERDICTS
 from sample_data.showcase import showcase
 from tests import runs
 
+REAL = Path(os.environ.get("ZM001_REAL", Path(__file__).parents[2] / "shared" / "real")) / "mimic-iv-demo-2.2"
 EXPECTED = Path(__file__).parents[1] / "sample_data" / "expected"
-
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +101,7 @@ def test_cells_that_a_spreadsheet_would_run_are_guarded(tmp_path: Path) -> None:
     extract.mkdir()
     (extract / "extract.json").write_text('{"as_of": "2026-03-01"}')
     (extract / "patients.csv").write_text("patient_id,sex,birth_date\n=1+1,female,1990-01-01\n")
-    (extract / "diagnoses.csv").write_text(
-        "diagnosis_id,patient_id,code_system,code,recorded_date\nd1,=1+1,ICD10CM,M32.9,2026-01-01\n"
-    )
+    (extract / "diagnoses.csv").write_text("diagnosis_id,patient_id,code_system,code,recorded_date\nd1,=1+1,ICD10CM,M32.9,2026-01-01\n")
     (extract / "medications.csv").write_text("medication_id,patient_id,drug_name,start_date\n")
     (extract / "labs.csv").write_text("lab_id,patient_id,code_system,code,collected_at,value\n")
     out = tmp_path / "out"
@@ -109,3 +109,16 @@ def test_cells_that_a_spreadsheet_would_run_are_guarded(tmp_path: Path) -> None:
     assert (first["patient_id"], first["change"]) == ("'=1+1", "new")
     (second,) = runs.candidates(runs.match(extract, out))
     assert (second["patient_id"], second["change"]) == ("'=1+1", "same")
+
+
+@pytest.mark.skipif(not (REAL / "hosp").is_dir(), reason="the MIMIC-IV demo is not here")
+def test_everybody_of_the_mimic_demo_gets_a_verdict_on_every_item(tmp_path: Path) -> None:
+    (tmp_path / "all.toml").write_text('cohort = "all"\n')
+    run = runs.match(REAL, tmp_path / "out", params=tmp_path / "all.toml")
+    verdicts = pl.read_parquet(run / "verdicts.parquet")
+    assert verdicts.group_by("item_id").len()["len"].unique().to_list() == [100]
+    assert set(verdicts["item_id"]) >= {item.item_id for item in engine.items()}
+    record = runs.record(run)
+    assert (record["format"], record["cohort"]) == ("mimiciv", 100)
+    assert record["not_mapped"]["labs"]["no_loinc"] > 0
+    assert {"hosp", "labevents.csv.gz"} & {Path(file["path"]).name for file in record["files"]}

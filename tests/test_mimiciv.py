@@ -16,9 +16,7 @@ from transforms.ingest.mimiciv import MAPS, convert, recognises
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = Path(os.environ.get("ZM001_REAL") or ROOT.parent / "shared" / "real") / "mimic-iv-demo-2.2"
-demo_only = pytest.mark.skipif(
-    not DEMO.is_dir(), reason=f"the MIMIC-IV demo is not at {DEMO}; ZM001_REAL names its folder"
-)
+demo_only = pytest.mark.skipif(not DEMO.is_dir(), reason=f"the MIMIC-IV demo is not at {DEMO}; ZM001_REAL names its folder")
 
 Row = dict[str, Any]
 Hosp = dict[str, list[Row]]
@@ -28,8 +26,7 @@ COLUMNS = {
     "patients": "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod",
     "admissions": "subject_id,hadm_id,admittime,dischtime",
     "diagnoses_icd": "subject_id,hadm_id,seq_num,icd_code,icd_version",
-    "labevents": "labevent_id,subject_id,itemid,charttime,value,valuenum,valueuom,ref_range_lower,ref_range_upper,flag,"
-    "comments",
+    "labevents": "labevent_id,subject_id,itemid,charttime,value,valuenum,valueuom,ref_range_lower,ref_range_upper,flag,comments",
     "d_labitems": "itemid,label,fluid,category",
     "prescriptions": "subject_id,pharmacy_id,starttime,stoptime,drug_type,drug,prod_strength,dose_val_rx,dose_unit_rx,"
     "doses_per_24_hrs,route",
@@ -55,9 +52,7 @@ def hosp(**tables: list[Row]) -> Hosp:
     """The smallest hosp module, one patient with one stay, with the given tables put in."""
     base: Hosp = {
         "patients": [{"subject_id": "1", "gender": "F", "anchor_age": "40", "anchor_year": "2150"}],
-        "admissions": [
-            {"subject_id": "1", "hadm_id": "7", "admittime": "2150-02-27 10:00:00", "dischtime": "2150-03-09 12:00:00"}
-        ],
+        "admissions": [{"subject_id": "1", "hadm_id": "7", "admittime": "2150-02-27 10:00:00", "dischtime": "2150-03-09 12:00:00"}],
         "diagnoses_icd": [],
         "labevents": [],
         "d_labitems": [
@@ -129,9 +124,7 @@ def test_every_form_of_the_folder_gives_the_same_extract(tmp_path: Path, ending:
     orders = read(tmp_path / "into", "medications")
     assert [row["doses_per_day"] for row in orders] == [2.0, None]
     assert orders[0]["medication_id"].startswith("rx-31-")
-    assert not [path for path in (tmp_path / "into").iterdir() if path.name.startswith(".")], (
-        "nothing is left of the work"
-    )
+    assert not [path for path in (tmp_path / "into").iterdir() if path.name.startswith(".")], "nothing is left of the work"
 
 
 def test_other_folders_are_not_recognised(tmp_path: Path) -> None:
@@ -219,14 +212,9 @@ def test_day_d_is_the_last_event_not_the_death_and_not_an_order_that_never_ran(t
 
 def test_a_diagnosis_is_known_from_the_discharge(tmp_path: Path) -> None:
     codes = [("1", "M3214", "10"), ("2", "7100", "9"), ("3", "X", "11")]
-    rows = [
-        {"subject_id": "1", "hadm_id": "7", "seq_num": seq, "icd_code": code, "icd_version": version}
-        for seq, code, version in codes
-    ]
+    rows = [{"subject_id": "1", "hadm_id": "7", "seq_num": seq, "icd_code": code, "icd_version": version} for seq, code, version in codes]
     into, counts = opened(tmp_path, diagnoses_icd=[*rows, rows[0] | {"hadm_id": "8"}])
-    found = [
-        (row["diagnosis_id"], row["code_system"], row["code"], row["recorded_date"]) for row in read(into, "diagnoses")
-    ]
+    found = [(row["diagnosis_id"], row["code_system"], row["code"], row["recorded_date"]) for row in read(into, "diagnoses")]
     discharge = date(2150, 3, 9)
     assert found == [
         ("7-1", "ICD10CM", "M3214", discharge),
@@ -549,8 +537,7 @@ def test_name_and_route_come_from_the_order_where_the_entry_has_none(tmp_path: P
         tmp_path,
         emar=emar,
         pharmacy=[
-            RUN
-            | {"subject_id": "1", "pharmacy_id": "31", "medication": "Tacrolimus", "route": "PO", "frequency": "DAILY"},
+            RUN | {"subject_id": "1", "pharmacy_id": "31", "medication": "Tacrolimus", "route": "PO", "frequency": "DAILY"},
             RUN | {"subject_id": "1", "pharmacy_id": "32", "route": "IV", "frequency": "DAILY"},
         ],
         prescriptions=[order | {"drug": "Rituximab"}, order | {"drug_type": "BASE", "drug": "5% Dextrose"}],
@@ -595,10 +582,7 @@ def test_readings(tmp_path: Path) -> None:
         for nth, (name, value) in enumerate(readings, 1)
     ]
     into, counts = opened(tmp_path, omr=rows)
-    found = {
-        row["observation_id"]: (row["code_system"], row["code"], row["value"], row["unit"])
-        for row in read(into, "observations")
-    }
+    found = {row["observation_id"]: (row["code_system"], row["code"], row["value"], row["unit"]) for row in read(into, "observations")}
     assert found == {
         "1-2150-03-04-weight-lbs-1": ("LOINC", "29463-7", "150.4", "lb"),
         "1-2150-03-04-height-inches-2": ("LOINC", "8302-2", "65", "in"),
@@ -636,9 +620,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_every_row_of_a_map_has_its_source_and_stands_once(path: Path) -> None:
     rows = rows_of(path)
     assert all(row["source"] for row in rows)
-    key = {"mimiciv_labitems": 4, "mimiciv_columns": 2, "mimiciv_lab_units": 2, "mimiciv_strengths": 2}.get(
-        path.stem, 1
-    )
+    key = {"mimiciv_labitems": 4, "mimiciv_columns": 2, "mimiciv_lab_units": 2, "mimiciv_strengths": 2}.get(path.stem, 1)
     keys = [tuple(value.lower() for value in list(row.values())[:key]) for row in rows]
     assert len(set(keys)) == len(keys)
 
@@ -682,9 +664,7 @@ def test_no_urine_or_fluid_item_has_the_code_of_a_blood_analyte() -> None:
 
 def test_the_order_of_rows_changes_nothing(tmp_path: Path) -> None:
     labs = [LAB | {"labevent_id": str(number), "value": str(number)} for number in range(50)]
-    orders = [
-        ORDER | RUN | {"pharmacy_id": str(number // 2), "dose_val_rx": f"{number}-{number + 1}"} for number in range(50)
-    ]
+    orders = [ORDER | RUN | {"pharmacy_id": str(number // 2), "dose_val_rx": f"{number}-{number + 1}"} for number in range(50)]
     pharmacy = [{"subject_id": "1", "pharmacy_id": str(number), "frequency": "DAILY"} for number in range(25)]
     found = []
     for nth in range(2):
@@ -718,10 +698,7 @@ def test_demo_every_row_is_a_native_row_or_listed(demo: Converted) -> None:
     lost = f"select count(*) from read_parquet('{into}/unmapped_rows.parquet') where \"table\" = "
     out = {path.stem: one(f"select count(*) from read_parquet('{path}')") for path in into.glob("*.parquet")}
     came = {table: one(f"select count(*) from {raw(table)}") for table in COLUMNS}
-    alone = one(
-        f"select count(*) from {raw('pharmacy')} as p "
-        f"anti join {raw('prescriptions')} as x on p.pharmacy_id = x.pharmacy_id"
-    )
+    alone = one(f"select count(*) from {raw('pharmacy')} as p anti join {raw('prescriptions')} as x on p.pharmacy_id = x.pharmacy_id")
     pressures = one(f"select count(*) from {raw('omr')} where result_name like 'Blood Pressure%'")
     assert out["patients"] == came["patients"] == 100
     assert out["diagnoses"] == came["diagnoses_icd"]
@@ -755,9 +732,7 @@ def test_demo_keeps_the_contract(demo: Converted) -> None:
 @demo_only
 def test_demo_limits_of_protocol_analytes_are_limits_of_normal(demo: Converted) -> None:
     into, _ = demo
-    widest = (
-        f"select max(ref_high) from read_parquet('{into}/labs.parquet') where code in ('19080-1', '54206-8', '38180-6')"
-    )
+    widest = f"select max(ref_high) from read_parquet('{into}/labs.parquet') where code in ('19080-1', '54206-8', '38180-6')"
     assert one(widest) is None
 
 

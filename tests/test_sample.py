@@ -85,9 +85,7 @@ def test_a_large_sample_comes_in_parts_with_ids_that_are_unique_but_for_rows_sen
     monkeypatch.setattr(module, "BLOCK_LABS", 1)  # the least block: 500 patients
     counts = make_sample(tmp_path / "m", 1200, 5, sle_share=0.02, history_years=1.0)
     for table in ("diagnoses", "medications", "labs", "observations"):
-        assert [file.name for file in sorted((tmp_path / "m" / table).iterdir())] == [
-            f"part-{number:03d}.parquet" for number in range(3)
-        ]
+        assert [file.name for file in sorted((tmp_path / "m" / table).iterdir())] == [f"part-{number:03d}.parquet" for number in range(3)]
     labs = pl.read_parquet(tmp_path / "m" / "labs")
     assert labs.height == counts["labs"]
     assert labs.unique().height == labs["lab_id"].n_unique() < labs.height
@@ -137,9 +135,9 @@ def test_lupus_share_and_women(tmp_path: Path, share: float) -> None:
     make_sample(tmp_path / "s", 900, 11, sle_share=share, history_years=1.0)
     others = pl.col("patient_id").str.starts_with("ZS0")
     diagnoses = pl.read_parquet(tmp_path / "s" / "diagnoses.parquet").filter(others)
-    lupus = diagnoses.filter(
-        pl.col("code").str.contains("^M32.?[189]|^710") | pl.col("display").str.contains("系统性红斑狼疮|狼疮性肾炎")
-    )["patient_id"].unique()
+    lupus = diagnoses.filter(pl.col("code").str.contains("^M32.?[189]|^710") | pl.col("display").str.contains("系统性红斑狼疮|狼疮性肾炎"))[
+        "patient_id"
+    ].unique()
     patients = pl.read_parquet(tmp_path / "s" / "patients.parquet").filter(others).unique()
     assert lupus.len() / patients.height == pytest.approx(share, abs=0.03)
     women = patients.filter(pl.col("patient_id").is_in(lupus.implode()))["sex"].is_in(["female", "F", "女"]).mean()
@@ -150,12 +148,8 @@ def test_a_flare_shows_in_complement_urine_and_dose(tmp_path: Path) -> None:
     make_sample(tmp_path / "s", 700, 2, sle_share=1.0)
     observations = pl.read_parquet(tmp_path / "s" / "observations.parquet")
     labs = pl.read_parquet(tmp_path / "s" / "labs.parquet")
-    totals = observations.filter(
-        pl.col("code").str.starts_with("SLEDAI") & ~pl.col("patient_id").str.starts_with("ZS9")
-    )
-    totals = totals.with_columns(
-        total=pl.col("value").cast(pl.Float64, strict=False), day=pl.col("observed_at").dt.date()
-    )
+    totals = observations.filter(pl.col("code").str.starts_with("SLEDAI") & ~pl.col("patient_id").str.starts_with("ZS9"))
+    totals = totals.with_columns(total=pl.col("value").cast(pl.Float64, strict=False), day=pl.col("observed_at").dt.date())
     c3 = labs.filter(pl.col("code").is_in(["4485-9", "LIS0501"]) & (pl.col("unit") == "g/L")).with_columns(
         c3=pl.col("value").cast(pl.Float64, strict=False), day=pl.col("collected_at").dt.date()
     )
@@ -194,10 +188,7 @@ def test_vocabulary_is_known_to_the_maps() -> None:
             assert row["code"] in known["loinc"].split("|"), row
         else:
             name = row["test_name"] if row["table"] == "labs" else row["code"]
-            assert (
-                name.casefold() in [word.casefold() for word in known["names"].split("|")]
-                or name == "anticardiolipin IgG"
-            )
+            assert name.casefold() in [word.casefold() for word in known["names"].split("|")] or name == "anticardiolipin IgG"
         units = {pair.rpartition("=")[0] for pair in known["units_and_factors"].split("|")}
         if known["kind"] in ("number", "observation"):
             assert (row["unit"] or "") in units, row
@@ -205,9 +196,7 @@ def test_vocabulary_is_known_to_the_maps() -> None:
     assert {"prednisone", "telitacicept", "belimumab", "entecavir"} <= meant
     names = [word.casefold() for row in map_rows("drugs") for word in row["names"].split("|") if word]
     used = vocabulary("drugs").filter(pl.col("code_system").is_null() | (pl.col("code_system") == "LOCAL"))
-    unread = {
-        row["drug"] for row in used.iter_rows(named=True) if not any(n in row["drug_name"].casefold() for n in names)
-    }
+    unread = {row["drug"] for row in used.iter_rows(named=True) if not any(n in row["drug_name"].casefold() for n in names)}
     assert unread == {"calcium", "alfacalcidol", "celecoxib", "febuxostat", "tripterygium", "iguratimod", "ferrous"}
 
 

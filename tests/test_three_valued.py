@@ -69,9 +69,7 @@ def test_an_absent_table_makes_nothing_a_pass(table: str, sample: Path, whole: p
     assert len(list(lessened.iterdir())) == len(list(sample.iterdir())) - 1
     without = outcomes(lessened, tmp_path / "work")
     became_a_pass = whole.join(without, on=["patient_id", "item_id"], suffix="_without").filter(
-        (pl.col("verdict_without") == "pass")
-        & (pl.col("verdict") != "pass")
-        & ~pl.col("item_id").is_in(ADDS_EVIDENCE[table])
+        (pl.col("verdict_without") == "pass") & (pl.col("verdict") != "pass") & ~pl.col("item_id").is_in(ADDS_EVIDENCE[table])
     )
     assert became_a_pass.is_empty(), became_a_pass
 

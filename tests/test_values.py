@@ -208,8 +208,7 @@ def test_the_greatest_titre_counts(found: list[int]) -> None:
 
 WORDS = {
     "positive": "positive|Pos|weakly positive|Weak Positive|REACTIVE|detected|+|++|+++|++++|1+|2+|3+|4+|＋|阳性|弱阳性",
-    "negative": "negative|NEG|-|－|non-reactive|nonreactive|non reactive|Not Detected|target not detected|tnd"
-    "|阴性|未检出|低于检测下限",
+    "negative": "negative|NEG|-|－|non-reactive|nonreactive|non reactive|Not Detected|target not detected|tnd|阴性|未检出|低于检测下限",
     "equivocal": "equivocal|Borderline|indeterminate|±|+-|+/-|可疑|灰区|不确定",
 }
 LISTED = [(word, meaning) for meaning, words in WORDS.items() for word in words.split("|")]
@@ -314,9 +313,7 @@ def test_every_listed_unit_of_every_number_end_to_end(tmp_path: Path) -> None:
                 value = "7" if row["analyte"] == "sledai_total" else repr(reported)
                 code = row["loinc"].split("|")[0] if row["loinc"] else row["names"].split("|")[0]
                 system = "LOINC" if row["loinc"] else "LOCAL"
-                section.given[table].append(
-                    {"patient_id": name, "code_system": system, "code": code, "value": value, "unit": spelling}
-                )
+                section.given[table].append({"patient_id": name, "code_system": system, "code": code, "value": value, "unit": spelling})
     section.expected = [{"patient_id": name} for name in wanted]
     con = cases.run(section, tmp_path, only="I06")
     found = con.sql("select patient_id, cause, interval_.low from norm.results").fetchall()
@@ -597,9 +594,7 @@ def test_comparisons_of_intervals(con: duckdb.DuckDBPyConnection) -> None:
             ">=": [x for x in points if x >= number],
         }[comparator]
         rows.append((comparator, number, threshold))
-        wanted[rows[-1]] = tuple(
-            compared(inside, holds, threshold) for holds in (operator.ge, operator.gt, operator.le, operator.lt)
-        )
+        wanted[rows[-1]] = tuple(compared(inside, holds, threshold) for holds in (operator.ge, operator.gt, operator.le, operator.lt))
     con.execute("create or replace temp table compared (comparator varchar, number double, threshold double)")
     con.executemany("insert into compared values (?, ?, ?)", rows)
     found = con.sql(
@@ -672,9 +667,7 @@ def test_the_first_day_outside_a_window(con: duckdb.DuckDBPyConnection, span: st
     later = [date(2023, 1, 1) + timedelta(days=n) for n in range(366 * 9)]
     starts = [opens(day, SPANS[span]) for day in later]
     assert starts == sorted(starts)
-    found = con.execute(
-        f"select d, leaves_window(d, {span}) from (select unnest($days::date[]) as d)", {"days": DAYS}
-    ).fetchall()
+    found = con.execute(f"select d, leaves_window(d, {span}) from (select unnest($days::date[]) as d)", {"days": DAYS}).fetchall()
     assert dict(found) == {day: later[bisect_right(starts, day)] for day in DAYS}
 
 
@@ -724,8 +717,7 @@ def test_three_valued_and_and_or(con: duckdb.DuckDBPyConnection) -> None:
     rows = [list(row) for size in (1, 2, 3) for row in product(worst_first, repeat=size)]
     part = "lambda v: outcome(v, 'data', null, say('consent.is'), [], null, null, null, null)"
     found = con.execute(
-        f"select v, all_of(list_transform(v, {part})).verdict, any_of(list_transform(v, {part})).verdict"
-        " from (select unnest($rows) as v)",
+        f"select v, all_of(list_transform(v, {part})).verdict, any_of(list_transform(v, {part})).verdict from (select unnest($rows) as v)",
         {"rows": rows},
     ).fetchall()
     assert len(found) == 4 + 16 + 64

@@ -25,7 +25,9 @@ def pull(con: duckdb.DuckDBPyConnection) -> int:
     if con.sql("from run.parameters where name = 'cohort' and value <> 'all'").fetchall():
         screen(con)
     for table in TABLES:
-        con.execute(f"create or replace table pulled.{table} as select t.* from raw.{table} as t semi join run.considered using (patient_id)")
+        con.execute(
+            f"create or replace table pulled.{table} as select t.* from raw.{table} as t semi join run.considered using (patient_id)"
+        )
         if table != "patients":
             gate.leave_one_copy(con, table)
     return size(con, "run.considered")

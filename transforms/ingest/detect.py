@@ -36,9 +36,7 @@ def detect(folder: Path, forced: str | None = None) -> str:
         raise UsageError(f"{folder}: looks like {' and like '.join(found)}; say which with --format")
     if not found:
         wanted = ", ".join(table.name for table in contract.load().values() if table.is_required)
-        raise UsageError(
-            f"{folder}: no table of a known format; a native extract has {wanted}, each as {ENDINGS} or folder"
-        )
+        raise UsageError(f"{folder}: no table of a known format; a native extract has {wanted}, each as {ENDINGS} or folder")
     if found[0] not in READABLE:
         raise UsageError(f"{folder}: the format {found[0]} cannot be read yet; it can: {', '.join(READABLE)}")
     return found[0]

@@ -12,9 +12,7 @@ from transforms.store import csv_frame, load
 def load_maps(con: duckdb.DuckDBPyConnection) -> None:
     """Fill map.analytes, map.analyte_codes, map.analyte_names and map.units from maps/analytes.csv."""
     analytes = csv_frame("transforms.normalise", "maps", "analytes.csv")
-    number = pl.col("plausible_low", "plausible_high", "default_low", "default_high", "default_high_male").cast(
-        pl.Float64
-    )
+    number = pl.col("plausible_low", "plausible_high", "default_low", "default_high", "default_high_male").cast(pl.Float64)
     kinds = {"is_serology": "serology", "is_number": "number|observation", "is_viral_load": "viral load"}
     flags = [pl.col("kind").str.contains(pattern).alias(name) for name, pattern in kinds.items()]
     load(con, "map.analytes", analytes.with_columns(number, *flags))
@@ -37,16 +35,12 @@ def units(analytes: pl.DataFrame) -> pl.DataFrame:
     """
     rows = []
     for analyte, text in analytes.select("analyte", "units_and_factors").drop_nulls().iter_rows():
-        listed = [
-            ("".join(unit.split()), factor) for unit, _, factor in (entry.rpartition("=") for entry in text.split("|"))
-        ]
+        listed = [("".join(unit.split()), factor) for unit, _, factor in (entry.rpartition("=") for entry in text.split("|"))]
         for unit, factor in dict.fromkeys(listed):
             is_told_by_case = any(u.lower() == unit.lower() and f != factor for u, f in listed)
             key = unit if is_told_by_case else unit.lower()
             rows.append((analyte, key, *((1 / 1.8, 32.0) if factor == "F" else (float(factor), 0.0))))
-    return pl.DataFrame(rows, schema=["analyte", "unit_key", "factor", "offset"], orient="row").unique(
-        maintain_order=True
-    )
+    return pl.DataFrame(rows, schema=["analyte", "unit_key", "factor", "offset"], orient="row").unique(maintain_order=True)
 
 
 def reported_texts(con: duckdb.DuckDBPyConnection, source: str) -> pl.DataFrame:

@@ -15,8 +15,7 @@ def load_code_lists(con: duckdb.DuckDBPyConnection) -> None:
     """
     concepts = csv_frame("transforms", "codelists", "concepts.csv").filter(pl.col("status") == "active")
     codes = pl.concat(
-        csv_frame("transforms", "codelists", f"{concept}.csv").with_columns(concept=pl.lit(concept))
-        for concept in concepts["concept"]
+        csv_frame("transforms", "codelists", f"{concept}.csv").with_columns(concept=pl.lit(concept)) for concept in concepts["concept"]
     )
     is_words = pl.col("match") == "contains"
     is_cvx = pl.col("code_system") == "CVX"

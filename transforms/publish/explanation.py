@@ -23,18 +23,14 @@ def print_verdicts(out: Path, patient_id: str, item: str | None = None) -> None:
     if verdicts.is_empty():
         raise UsageError(f"patient {patient_id}: not assessed in this run")
     if item is not None:
-        verdicts = verdicts.filter(
-            pl.any_horizontal(pl.col("item_id", "criterion_id").str.to_lowercase() == item.lower())
-        )
+        verdicts = verdicts.filter(pl.any_horizontal(pl.col("item_id", "criterion_id").str.to_lowercase() == item.lower()))
         if verdicts.is_empty():
             raise UsageError(f"item {item}: not evaluated in this run")
     table = Table(title=f"patient {patient_id}", title_justify="left", show_lines=False, expand=False)
     for column in ("item", "verdict", "basis", "reason", "evidence", "date", "next"):
         table.add_column(column, overflow="fold", no_wrap=column in ("item", "verdict"))
     for row in verdicts.iter_rows(named=True):
-        cause = (
-            f" [{row['reason_code']}]" if row["reason_code"] else f" [{row['fail_kind']}]" if row["fail_kind"] else ""
-        )
+        cause = f" [{row['reason_code']}]" if row["reason_code"] else f" [{row['fail_kind']}]" if row["fail_kind"] else ""
         table.add_row(
             row["item_id"],
             Text(row["verdict"], style=COLOURS[row["verdict"]]),

@@ -94,10 +94,7 @@ def funnel(con: duckdb.DuckDBPyConnection, titles: dict[str, str]) -> pl.DataFra
     frame = con.sql("select * from pub.funnel order by step").pl()
     counts = ["remaining", "failed", "unknown", "only_failing_here"]
     hidden = [
-        pl.when(pl.col(c).is_between(1, SMALL_COUNT - 1))
-        .then(pl.lit(f"<{SMALL_COUNT}"))
-        .otherwise(pl.col(c).cast(pl.String))
-        .alias(c)
+        pl.when(pl.col(c).is_between(1, SMALL_COUNT - 1)).then(pl.lit(f"<{SMALL_COUNT}")).otherwise(pl.col(c).cast(pl.String)).alias(c)
         for c in counts
     ]
     title = pl.col("title_key").replace_strict(titles, default=pl.col("title_key"), return_dtype=pl.String)
@@ -107,12 +104,7 @@ def funnel(con: duckdb.DuckDBPyConnection, titles: dict[str, str]) -> pl.DataFra
 def write_csv(frame: pl.DataFrame, path: Path, *, bom: bool = False) -> None:
     """Write a CSV for people: CRLF, no cell that a spreadsheet would run as a formula."""
     text = pl.selectors.string()
-    guarded = (
-        pl.when(text.str.contains(FORMULA) & ~text.str.contains(PLAIN_NUMBER))
-        .then("'" + text)
-        .otherwise(text)
-        .name.keep()
-    )
+    guarded = pl.when(text.str.contains(FORMULA) & ~text.str.contains(PLAIN_NUMBER)).then("'" + text).otherwise(text).name.keep()
     frame.with_columns(guarded).write_csv(path, include_bom=bom, line_terminator="\r\n")
 
 

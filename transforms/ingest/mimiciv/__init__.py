@@ -40,9 +40,7 @@ def recognises(folder: Path) -> bool:
     return sum(any((hosp / (table + ending)).exists() for ending in ENDINGS) for table in TELLING) >= 2
 
 
-def convert(
-    folder: Path, into: Path, *, memory_limit: str = "2GB", threads: int | None = None
-) -> dict[str, dict[str, int]]:
+def convert(folder: Path, into: Path, *, memory_limit: str = "2GB", threads: int | None = None) -> dict[str, dict[str, int]]:
     """Rows that could not be used fully, by table of the contract and reason; the native extract is written to `into`.
 
     Beside the tables (Parquet; the extra column `unmapped` says of each row what was lost, as `reason=word;reason`)

@@ -1,0 +1,70 @@
+"""The house's rules that a machine can keep: shapes of rule files, messages in both languages, documents that are current."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from rules import engine
+from rules.book import BOOK, book
+from rules.parameters import known_parameters
+from transforms.store import csv_frame
+
+ROOT = Path(__file__).parents[1]
+CRITERIA = sorted((ROOT / "rules" / "zm001" / "criteria").glob("*.sql"))
+SQL = sorted(file for room in ("rules", "transforms", "data_contracts") for file in (ROOT / room).rglob("*.sql"))
+PYTHON = sorted(file for room in ("flows", "rules", "transforms", "data_contracts") for file in (ROOT / room).rglob("*.py"))
+CODE = re.compile(r"""['"](?:[A-TV-Z]\d\d\.\d+|\d{3,5}-\d|[A-Z]\d\d[A-Z]{2}\d\d)['"]""")  # ICD, LOINC, ATC
+KEY = re.compile(r"say\('([\w.]+)'")
+
+
+@pytest.mark.parametrize("file", CRITERIA, ids=lambda file: file.stem)
+def test_a_rule_is_a_header_and_one_select(file: Path) -> None:
+    statements = duckdb.extract_statements(file.read_text(encoding="utf-8"))
+    assert [statement.type for statement in statements] == [duckdb.StatementType.SELECT]
+    header = next(item.header for item in engine.items() if item.file == file.name)
+    assert header["kind"] in ("inclusion", "exclusion")
+    assert header["on_fail"] in ("", "lasting", "timed", "changeable")
+    assert all(header[key] for key in ("title", "title_zh", "reading", "caveats", "sources"))
+
+
+def test_every_item_of_the_protocol_has_a_rule() -> None:
+    assert [item.item_id for item in engine.items()] == list(engine.protocol_items())
+    assert engine.not_evaluated() == []
+
+
+@pytest.mark.parametrize("file", SQL + PYTHON, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_code_stands_in_sql_or_python(file: Path) -> None:
+    text = re.sub(r"--.*|#.*", "", file.read_text(encoding="utf-8"))
+    assert not CODE.findall(text)
+
+
+def test_messages_speak_both_languages_and_are_all_said() -> None:
+    catalogue = csv_frame("rules.zm001", "messages.csv")
+    assert catalogue.null_count().sum_horizontal().item() == 0
+    assert catalogue["key"].is_unique().all()
+    for key, en, zh in catalogue.select("key", "en", "zh").iter_rows():
+        assert set(re.findall(r"\{\d\}", en)) == set(re.findall(r"\{\d\}", zh)), key
+    texts = "".join(file.read_text(encoding="utf-8") for file in SQL)
+    said = set(KEY.findall(texts))
+    assert said <= set(catalogue["key"]) | {"result.", "chart."}, said - set(catalogue["key"])
+    plain = [key for key in catalogue["key"] if key.split(".")[0] not in ("class", "table", "step", "chart", "result")]
+    assert [key for key in plain if f"'{key}'" not in texts and f"'@{key}'" not in texts] == []
+
+
+def test_parameters_are_all_used() -> None:
+    texts = "".join(file.read_text(encoding="utf-8") for file in [*SQL, *PYTHON])
+    assert [name for name in known_parameters() if f"'{name}'" not in texts and f'"{name}"' not in texts] == []
+
+
+def test_the_criteria_book_is_current() -> None:
+    assert BOOK.read_text(encoding="utf-8") == book()
+
+
+def test_nothing_names_a_registry_or_a_machine() -> None:
+    for name in ("requirements.lock", "pyproject.toml", "Makefile", ".ci/run"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert not re.search(r"https?://|index-url|find-links|/home/|/root/|/work/", text), name
