@@ -424,9 +424,9 @@ def damaged_part(con: duckdb.DuckDBPyConnection, extract: Extract, table: str) -
 
 
 def leave_one_copy(con: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Leaves one of the byte-identical rows of pulled.<table>; those left out are told in pulled.copies (table_name, patient_id, is_usable).
+    """Leaves one of the byte-identical rows of pulled.<table>.
 
-    gate.repeated keeps the ids that were there more than once.
+    pulled.copies tells of those left out (table_name, patient_id, is_usable), gate.repeated the ids that were there more than once.
     """
     con.execute("create table if not exists pulled.copies (table_name varchar, patient_id varchar, is_usable boolean)")
     con.execute("create table if not exists gate.repeated (table_name varchar, row_id varchar)")

@@ -83,7 +83,8 @@ def page() -> str:
         "",
         "Dates: `2026-03-01`, `20260301`, `2026/3/1`, `2026-3-1`, `2026年3月1日`, each also with a time behind it (`T` or a blank,",
         "then `08:30`, `08:30:00`, `08:30:00.123`, an offset, which is dropped unconverted). In a date column the time is dropped. A",
-        "Parquet timestamp that is an instant (adjusted to UTC) is read on the clock of UTC. Numbers are plain: no NaN, infinity or thousands",
+        "Parquet timestamp that is an instant (adjusted to UTC) is read on the clock of UTC. "
+        "Numbers are plain: no NaN, infinity or thousands",
         "separator.",
         "",
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rules import engine
 from rules.engine import Item, items, not_evaluated, protocol_items, trial
-from rules.parameters import known_parameters
+from rules.parameters import Parameter, known_parameters
 from transforms.store import csv_frame, resource
 
 BOOK = Path(__file__).parent / "zm001" / "README.md"
@@ -30,10 +30,7 @@ def book() -> str:
         "",
         "| parameter | default | allowed | meaning | 含义 |",
         "| --- | --- | --- | --- | --- |",
-        *(
-            f"| {p.name} | {p.default} | {p.unit if p.least is None else f'{p.least:g}–{p.greatest:g} {p.unit}'} | {p.meaning} | {p.meaning_zh} |"
-            for p in known_parameters().values()
-        ),
+        *(f"| {p.name} | {p.default} | {_allowed(p)} | {p.meaning} | {p.meaning_zh} |" for p in known_parameters().values()),
         "",
     ]
     if missing := not_evaluated():
@@ -47,6 +44,10 @@ def book() -> str:
         if not own:
             lines += ["Not evaluated yet.", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _allowed(parameter: Parameter) -> str:
+    return parameter.unit if parameter.least is None else f"{parameter.least:g}–{parameter.greatest:g} {parameter.unit}"
 
 
 def _item(item: Item, *, is_alone: bool) -> list[str]:

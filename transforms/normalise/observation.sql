@@ -3,7 +3,10 @@
 -- One row per patient, table and code system with a usable row within P:observation_days. For medications the code system is 'known'
 -- where the row holds a listed ingredient. Rows that tell nothing (LOCAL without a display, an unlisted drug) have an empty one.
 create or replace table norm.observed as
-select distinct d.patient_id, 'diagnoses' as source_table, case when d.code_system = 'LOCAL' and d.display is null then '' else d.code_system end as code_system
+select distinct
+    d.patient_id,
+    'diagnoses' as source_table,
+    case when d.code_system = 'LOCAL' and d.display is null then '' else d.code_system end as code_system
 from norm.diagnoses as d
 inner join norm.patients as p on d.patient_id = p.patient_id
 where within(d.recorded_date, p.as_of, to_days(param('observation_days')))
