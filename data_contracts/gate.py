@@ -27,7 +27,7 @@ from data_contracts.reading import (
     with_items,
 )
 from transforms.errors import ContractBroken, UsageError
-from transforms.ingest.native import Extract, Part, column, paths_sql, shown
+from transforms.ingest.native import Extract, Part, TableFiles, column, in_order, paths_sql, shown
 
 LISTED = 1000  # quarantined rows of patients who are not assessed: at most so many are listed per table, column and cause
 UNKNOWN, REJECTED = (
@@ -378,16 +378,21 @@ def identity_cells(con: duckdb.DuckDBPyConnection, extract: Extract, table: Tabl
 
 def place_of(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, condition: str) -> str:
     """The first row that meets a condition, by its id, or by its file and number where the id itself is identity."""
-    files = extract.tables[table.name]
-    names = {str(part.file): part.name for part in files.parts}
     key = f"r_{table.key}"
     is_identity = " or ".join(f"gate.has_{kind}({key})" for kind in identity.KINDS)
-    sql = union_sql(table, files, lambda parts: footer_facts(con, parts), places=True)[0]
-    file, number, row_id = con.execute(
-        f"select file_name, row_number, case when not ({is_identity}) then {key} end "
-        f"from ({sql}) where {condition} order by file_name, row_number limit 1"
-    ).fetchall()[0]
-    return f"row {number} of {names.get(file, file)}" if row_id is None else f"the row {table.key} {shown(row_id)}"
+    files = extract.tables[table.name]
+
+    def first_in(part: Part) -> list[tuple[int, str | None]]:
+        one = TableFiles(table.name, (part,), files.is_staged)
+        sql = union_sql(table, one, lambda parts: footer_facts(con, parts), places=True)[0]
+        return con.execute(
+            f"select row_number, case when not ({is_identity}) then {key} end from ({sql}) where {condition} "
+            "order by row_number limit 1"
+        ).fetchall()
+
+    part = next(part for part in files.parts if first_in(part))
+    number, row_id = first_in(in_order(extract, part) if files.is_staged else part)[0]
+    return f"row {number} of {shown(part.name)}" if row_id is None else f"the row {table.key} {shown(row_id)}"
 
 
 class blaming:  # noqa: N801 - reads as a word in a with statement

@@ -118,7 +118,7 @@ def word_sql(source: str, words: Mapping[str, str], is_code_system: bool) -> str
     return f"map {{{pairs}}}[{folded}]"
 
 
-def cell_of(col: Column, spelling: str, sql_type: str, is_staged: bool, facts: Facts) -> Cell:
+def cell_of(col: Column, spelling: str, sql_type: str, facts: Facts) -> Cell:
     """How a column of the given Parquet type is read. Errors: ContractBroken where the type cannot hold the column."""
     raw, kept = column(spelling), f"r_{col.name}"
     if sql_type.startswith("ENUM"):
@@ -126,7 +126,7 @@ def cell_of(col: Column, spelling: str, sql_type: str, is_staged: bool, facts: F
     if sql_type == '"NULL"':
         return absent_cell(col)
     if sql_type == "VARCHAR":
-        return text_cell(col, raw, has_blank=not (is_staged or facts.has_no_blank), facts=facts)
+        return text_cell(col, raw, has_blank=not facts.has_no_blank, facts=facts)
     is_whole = sql_type in WHOLE
     is_number = is_whole or sql_type in BINARY or sql_type.startswith("DECIMAL")
     has_null = facts.nulls != 0
@@ -188,13 +188,13 @@ def partition_cell(col: Column, value: str | None) -> Cell:
     return text_cell(col, "cast(null as varchar)" if value is None else quoted(value), True, Facts())
 
 
-def cells_of(table: Table, part: Part, is_staged: bool, facts: Mapping[str, Facts]) -> list[Cell]:
+def cells_of(table: Table, part: Part, facts: Mapping[str, Facts]) -> list[Cell]:
     """How each column of the contract is read from a part. Errors: ContractBroken where a required column is missing."""
     cells = []
     for col in table.columns:
         spelling = part.columns.get(col.name)
         if spelling is not None:
-            cells.append(cell_of(col, spelling, part.types[col.name], is_staged, facts.get(spelling, Facts())))
+            cells.append(cell_of(col, spelling, part.types[col.name], facts.get(spelling, Facts())))
         elif col.name in part.partition:
             cells.append(partition_cell(col, part.partition[col.name]))
         elif col.is_nullable:
@@ -250,7 +250,7 @@ def union_sql(table: Table, files: TableFiles | None, facts_of: FactsOf, places:
     selects = []
     merged: dict[str, Cell] = {}
     for parts in same_parts(files):
-        cells = cells_of(table, parts[0], files.is_staged, facts_of(parts))
+        cells = cells_of(table, parts[0], facts_of(parts))
         selects.append(typed_sql(cells, parts, places))
         for cell in cells:
             before = merged.get(cell.column.name, cell)
