@@ -184,29 +184,7 @@ def open_patients(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table
     """Makes raw.patients and gate.patient_days (one row per patient: D + 1 year, whether quarantined); counts the table."""
     cells = make_typed(con, extract, table)
     with blaming(con, extract, table):
-        rows, ids = con.execute("select count(*), count(distinct patient_id) from gate.typed_patients").fetchall()[0]
-        contents = rows
-        if ids < rows:
-            contents = con.execute("select count(distinct (patient_id, row_hash)) from gate.typed_patients").fetchall()[0][0]
-        if contents < rows:
-            report.tables["patients"].duplicates = rows - contents
-            sql = union_sql(table, extract.tables["patients"], lambda parts: footer_facts(con, parts))[0]
-            con.execute(
-                "create or replace table gate.twice as select patient_id from gate.typed_patients "
-                f"group by patient_id having count(*) > 1; create or replace view gate.typed_patients as "
-                f"from ({sql}) where patient_id not in (from gate.twice) or patient_id is null union all "
-                f"from ({sql}) where patient_id in (from gate.twice) "
-                "qualify row_number() over (partition by patient_id, row_hash) = 1"
-            )
-        if ids < contents:
-            twice = con.execute(
-                "select patient_id, count(*) from gate.typed_patients group by patient_id having count(*) > 1 order by all limit 1"
-            ).fetchall()
-            report.failures += [
-                f"patients: patient_id {shown(key)} is there {times} times with different contents; allowed is once"
-                for key, times in twice
-                if key is not None
-            ]
+        leave_one_patient(con, extract, table, report)
         run_day = day_of(con, extract, as_of, next(cell for cell in cells if cell.column.name == "index_date"))
         day = "index_date" if run_day is None else f"coalesce(index_date, date '{run_day.isoformat()}')"
         judged_by = f"case when index_date < date '{contract.FIRST_DAY}' then null else {day} end"
@@ -217,7 +195,7 @@ def open_patients(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table
             "from gate.typed_patients"
         )
         count(con, extract, table, "gate.typed_patients t", reasons, report)
-        report.tables["patients"].rows_read = rows
+        report.tables["patients"].rows_read = extract.tables["patients"].rows
         con.execute(
             "create or replace table gate.patient_days as select patient_id, "
             f"cast({day} + interval 1 year as date) as last_day, "
@@ -226,6 +204,29 @@ def open_patients(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table
         )
         least, most = con.execute("select min(last_day), max(last_day) from gate.patient_days where not is_rejected").fetchall()[0]
     return Days(run_day, least, least is not None and least == most)
+
+
+def leave_one_patient(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, report: ContractReport) -> None:
+    """Leaves one of byte-identical rows in gate.typed_patients; a patient_id twice with different contents is a failure."""
+    con.execute(
+        "create or replace table gate.twice as select patient_id, count(*) as copies, count(distinct row_hash) as contents "
+        "from gate.typed_patients where patient_id is not null group by patient_id having count(*) > 1"
+    )
+    copies = con.execute("select coalesce(sum(copies - contents), 0)::bigint from gate.twice").fetchall()[0][0]
+    report.tables["patients"].duplicates = copies
+    report.failures += [
+        f"patients: patient_id {shown(key)} is there {contents} times with different contents; allowed is once"
+        for key, contents in con.execute(
+            "select patient_id, contents from gate.twice where contents > 1 order by patient_id limit 1"
+        ).fetchall()
+    ]
+    if copies:
+        sql = union_sql(table, extract.tables["patients"], lambda parts: footer_facts(con, parts))[0]
+        con.execute(
+            f"create or replace view gate.typed_patients as from ({sql}) anti join gate.twice using (patient_id) union all "
+            f"from ({sql}) semi join gate.twice using (patient_id) "
+            "qualify row_number() over (partition by patient_id, row_hash) = 1"
+        )
 
 
 def open_table(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, days: Days, report: ContractReport) -> None:
@@ -386,8 +387,7 @@ def place_of(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, con
         one = TableFiles(table.name, (part,), files.is_staged)
         sql = union_sql(table, one, lambda parts: footer_facts(con, parts), places=True)[0]
         return con.execute(
-            f"select row_number, case when not ({is_identity}) then {key} end from ({sql}) where {condition} "
-            "order by row_number limit 1"
+            f"select row_number, case when not ({is_identity}) then {key} end from ({sql}) where {condition} order by row_number limit 1"
         ).fetchall()
 
     part = next(part for part in files.parts if first_in(part))

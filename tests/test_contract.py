@@ -534,6 +534,9 @@ def test_a_patient_twice(tmp_path: Path) -> None:
     judged = judge(write(tmp_path / "y", patients=[GOOD["patients"], good("patients", 2), GOOD["patients"], GOOD["patients"]]))
     assert [row[0] for row in judged.rows("patients")] == ["p1", "p2"]
     assert (judged.report.tables["patients"].rows_read, judged.report.tables["patients"].duplicates) == (4, 2)
+    keyless = [GOOD["patients"] | {"patient_id": ""}] * 2
+    folder = write(tmp_path / "z", patients=[GOOD["patients"], GOOD["patients"], good("patients", 2), *keyless])
+    assert failures(folder) == ["patients: patient_id is empty in 2 rows; allowed is a unique id in every row"]
 
 
 def test_all_failures_are_told(tmp_path: Path) -> None:
