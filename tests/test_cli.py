@@ -60,7 +60,7 @@ def test_no_lupus_is_said_in_one_line(
 ) -> None:
     (extract / "diagnoses.csv").write_text("diagnosis_id,patient_id,code_system,code,recorded_date\n")
     assert command(monkeypatch, "match", extract, "--out", tmp_path / "out", "--as-of", "2026-03-01") == 0
-    assert "assessed  none of 1 patients: no patient has an SLE diagnosis" in capsys.readouterr().out
+    assert "assessed  none of 1 patients: no patient has SLE, by diagnosis, classification or chart" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
