@@ -59,6 +59,7 @@ def whole(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> pl.DataFram
     return outcomes(sample, tmp_path_factory.mktemp("whole") / "work")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ADDS_EVIDENCE)
 def test_an_absent_table_makes_nothing_a_pass(table: str, sample: Path, whole: pl.DataFrame, tmp_path: Path) -> None:
     lessened = tmp_path / "extract"
