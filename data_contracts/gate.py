@@ -97,6 +97,7 @@ class Days:
     run: date | None
     least_last: date | None  # least D + 1 year
     is_one: bool  # every patient has the same
+    has_identity: bool  # a patient_id is a resident-id number
 
 
 def check(
@@ -145,7 +146,7 @@ def examine(
     )
     report = ContractReport(None, max_rejected_share, min_rejected_rows, notes=list(extract.notes))
     items = items_of(None if known_items is None else sorted(known_items))
-    days = Days(None, None, False)
+    days = Days(None, None, False, False)
     for table in contract.load().values():
         table = with_items(table, items)
         report.tables[table.name] = TableReport(table.name, table.name in extract.tables)
@@ -194,7 +195,7 @@ def open_patients(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table
             f"create or replace view raw.patients as select {values}, {day} as as_of, {violations_sql(reasons)} as violations "
             "from gate.typed_patients"
         )
-        count(con, extract, table, "gate.typed_patients t", reasons, report)
+        has_identity = count(con, extract, table, "gate.typed_patients t", cells, reasons, report)
         report.tables["patients"].rows_read = extract.tables["patients"].rows
         con.execute(
             "create or replace table gate.patient_days as select patient_id, "
@@ -203,7 +204,7 @@ def open_patients(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table
             "from gate.typed_patients where patient_id is not null"
         )
         least, most = con.execute("select min(last_day), max(last_day) from gate.patient_days where not is_rejected").fetchall()[0]
-    return Days(run_day, least, least is not None and least == most)
+    return Days(run_day, least, least is not None and least == most, has_identity)
 
 
 def leave_one_patient(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, report: ContractReport) -> None:
@@ -249,7 +250,7 @@ def open_table(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, d
     )
     if table.name in extract.tables:
         with blaming(con, extract, table):
-            count(con, extract, table, joined, reasons, report)
+            count(con, extract, table, joined, cells, reasons, report, days.has_identity)
 
 
 def count(
@@ -257,17 +258,21 @@ def count(
     extract: Extract,
     table: Table,
     joined: str,
+    cells: Sequence[Cell],
     reasons: Sequence[Reason],
     report: ContractReport,
-) -> None:
+    is_identity_known: bool = False,
+) -> bool:
     """Counts the rows of a table under their first violation and gathers the broken ones in gate.quarantined.
 
     One pass, which also looks for hints of direct identity. What hardly ever happens (a number that is none, in a column of
-    numbers) is asked of the whole table; only where it happens a second pass asks it of each row.
+    numbers) is asked of the whole table; only where it happens a second pass asks it of each row. A patient_id is searched in
+    patients; elsewhere only where it is found there (`is_identity_known`), or is not known there. Returns whether an id is identity.
     """
     rare = [reason for reason in reasons if reason.never]
     usual = [reason for reason in reasons if not reason.never]
-    searched = identity.searched(table)
+    foreign = [col for col in table.columns if col.name == "patient_id" and col.name != table.key]
+    searched = [col for col in identity.searched(table) if col not in foreign]
     asked = [identity.hint(col, f"r_{col.name}") for col in searched] + [reason.never for reason in rare]
     gather(con, table, joined, usual, asked)
     answers = con.execute(f"select {', '.join(f'answer_{n}' for n in range(len(asked)))} from gate.counted").fetchall()
@@ -288,9 +293,23 @@ def count(
             f"insert into gate.quarantined select '{table.name}', number, broken.row_id, broken.patient_id "
             "from (select number, unnest(broken) as broken from gate.counted where number > 0)"
         )
-    for place, col in enumerate(searched):
-        if any(row[place] for row in answers):
-            report.failures += identity_cells(con, extract, table, col)
+    suspects = [col for place, col in enumerate(searched) if any(row[place] for row in answers)]
+    ends = [end for cell in cells if cell.column.name == table.key for end in cell.ends]
+    if table.columns[0] not in suspects and holds_resident_id(con, "unnest($texts)", {"texts": ends}):
+        suspects.insert(0, table.columns[0])
+    if foreign and (
+        is_identity_known
+        or holds_resident_id(con, "(select patient_id from gate.quarantined where table_name = $name)", {"name": table.name})
+    ):
+        suspects += foreign
+    failures = [failure for col in suspects for failure in identity_cells(con, extract, table, col)]
+    report.failures += failures
+    return any(identity.is_id(col) for col in suspects) and bool(failures)
+
+
+def holds_resident_id(con: duckdb.DuckDBPyConnection, texts: str, values: dict[str, Any]) -> bool:
+    """Whether one of the ids of a SQL source of texts is a resident-id number."""
+    return bool(con.execute(f"select bool_or(gate.has_resident_id_as_id(text)) from {texts} as t(text)", values).fetchall()[0][0])
 
 
 def gather(con: duckdb.DuckDBPyConnection, table: Table, joined: str, reasons: Sequence[Reason], asked: Sequence[str]) -> None:
@@ -366,12 +385,12 @@ def identity_names(table: Table, extract: Extract) -> list[str]:
 
 def identity_cells(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, col: Column) -> list[str]:
     """The first row whose cell in a column holds direct identity, a failure per kind of it; nothing where none does."""
-    kinds = ", ".join(f"bool_or(gate.has_{kind}(r_{col.name}))" for kind in col.identity)
+    kinds = ", ".join(f"bool_or({identity.search(col, kind, f'r_{col.name}')})" for kind in col.identity)
     found = con.execute(f"select {kinds} from gate.typed_{table.name}").fetchall()[0]
     failures = []
     for kind, is_found in zip(col.identity, found, strict=True):
         if is_found:
-            where = place_of(con, extract, table, f"gate.has_{kind}(r_{col.name})")
+            where = place_of(con, extract, table, identity.search(col, kind, f"r_{col.name}"))
             what = identity.KINDS[kind]
             failures.append(f"{table.name}: {col.name} in {where} holds {what}; direct identity must not be in an extract")
     return failures

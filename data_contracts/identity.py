@@ -22,10 +22,22 @@ def identity_in_name(name: str) -> str | None:
     return next((meaning for pattern, meaning in name_patterns() if pattern.search(plain)), None)
 
 
+def is_id(column: Column) -> bool:
+    """Whether a column holds ids, which are searched for resident-id numbers alone."""
+    return column.identity == ("resident_id",)
+
+
 def hint(column: Column, text: str) -> str:
-    """SQL of an aggregate that is null or false where no cell of a searched column (SQL of its text) can hold identity."""
-    is_id_alone = column.identity == ("resident_id",)
-    return f"max(strlen({text})) >= 18" if is_id_alone else f"bool_or(gate.may_hold_identity({text}))"
+    """SQL of an aggregate that is null or false where no cell of a searched column (SQL of its text) can hold identity.
+
+    Ids of 32 signs and more are digests and UUIDs; of those the gate looks at the least and the greatest alone.
+    """
+    return f"bool_or(strlen({text}) between 18 and 31)" if is_id(column) else f"bool_or(gate.may_hold_identity({text}))"
+
+
+def search(column: Column, kind: str, text: str) -> str:
+    """SQL that is true where a cell of a searched column holds a kind of identity."""
+    return f"gate.has_{kind}_as_id({text})" if is_id(column) else f"gate.has_{kind}({text})"
 
 
 def searched(table: Table) -> list[Column]:

@@ -2,7 +2,8 @@
 -- reading: A resident-id number is 18 characters that are no part of a longer run of digits: 17 digits and a digit or X, a
 --          real date from 1900 to 2099 in the digits 7 to 14, and the check digit of GB 11643 (mod 11-2). A mobile number is
 --          1, then 3 to 9, then nine digits, between non-digits.
--- caveats: One in about 15,000 random 18-digit numbers looks like a resident-id number.
+-- caveats: One in about 15,000 random 18-digit numbers looks like a resident-id number. In ids letters and digits that touch
+--          the number speak against it, or one in ten million hexadecimal digests would be taken for one.
 -- sources: GB 11643-1999
 
 create or replace macro gate.is_resident_id(x) as
@@ -29,6 +30,24 @@ create or replace macro gate.has_resident_id(x) as
                         and gate.is_resident_id(run[1:18])
                 )
             ) > 0
+        else false
+    end;
+
+-- in an id: the whole of it, or set off from other digits and letters by a sign; letters in front (P1101…) are no other id
+create or replace macro gate.has_resident_id_as_id(x) as
+    case
+        when strlen(x) >= 18 then
+            coalesce(
+                gate.is_resident_id(
+                    nullif(
+                        regexp_extract(
+                            x, '(?:^|[^0-9A-Za-z])[A-Za-z]*(\d{17}[\dXx])(?:[^0-9A-Za-z]|$)', 1
+                        ),
+                        ''
+                    )
+                ),
+                false
+            )
         else false
     end;
 

@@ -65,6 +65,7 @@ class Cell:
     has_bad: bool = True  # whether a cell that does not read is possible
     is_float: bool = False  # a natural number, wrong only where it is infinite or no number
     days: tuple[date, date] | None = None  # all dates lie here
+    ends: tuple[str, ...] = ()  # the least and the greatest text
 
     @property
     def is_empty(self) -> str:
@@ -174,7 +175,8 @@ def text_cell(col: Column, raw: str, has_blank: bool, facts: Facts) -> Cell:
         "integer": f"gate.as_integer(gate.as_number({kept}))",
     }.get(col.type, f"gate.as_{col.type}({kept})")
     has_bad = col.bad is not None and not is_one_word
-    return Cell(col, raw, value, facts.nulls != 0 or has_blank, has_blank, has_bad)
+    ends = tuple(end for end in (facts.low, facts.high) if end is not None)
+    return Cell(col, raw, value, facts.nulls != 0 or has_blank, has_blank, has_bad, ends=ends)
 
 
 def absent_cell(col: Column) -> Cell:
@@ -262,6 +264,7 @@ def union_sql(table: Table, files: TableFiles | None, facts_of: FactsOf, places:
                 has_bad=cell.has_bad or before.has_bad,
                 is_float=cell.is_float and before.is_float,
                 days=days,
+                ends=cell.ends + before.ends,
             )
     return " union all ".join(selects), list(merged.values())
 

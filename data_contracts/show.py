@@ -130,7 +130,9 @@ def page() -> str:
         "  their patient was do not count), or every row of a table is;",
         "- something looks like direct identity: the name of a column that the contract does not know",
         "  (data_contracts/identity_patterns.csv); a resident-id number in an id or a text; a mobile number or e-mail address in a text.",
-        "  Searched texts: " + ", ".join(sorted({c.name for t in tables.values() for c in t.columns if "mobile" in c.identity})) + ".",
+        "  Of ids of 32 characters and more, digests and UUIDs, the least and the greatest of each file are searched. Searched texts: "
+        + ", ".join(sorted({c.name for t in tables.values() for c in t.columns if "mobile" in c.identity}))
+        + ".",
         "",
     ]
     return "\n".join(lines)

@@ -4,6 +4,7 @@ import csv
 import re
 from collections import Counter
 from datetime import date, datetime, time, timedelta
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -659,6 +660,36 @@ def test_identity_in_patient_ids(tmp_path: Path) -> None:
         "diagnoses: patient_id in the row diagnosis_id d7 holds a resident-id number; direct identity must not be in an extract"
     )
     assert not any(number in failure for number in (MAN, WOMAN) for failure in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (MAN, True),
+        (WOMAN.lower(), True),
+        (f" {MAN} ", True),
+        (f"P{MAN}", True),
+        (f"ZY-{MAN}-01", True),
+        (f"north/{WOMAN}", True),
+        (f"{MAN}0", False),
+        (f"0{MAN}", False),
+        (f"a1b{MAN}", False),
+        (f"{WOMAN}c4d", False),
+        (MAN[:-1], False),
+        ("d41d8cd98f00b204e9800998ecf8427e", False),
+    ],
+)
+def test_resident_ids_as_ids(con: duckdb.DuckDBPyConnection, text: str, expected: bool) -> None:
+    assert con.execute("select gate.has_resident_id_as_id($text)", {"text": text}).fetchall() == [(expected,)]
+
+
+def test_long_ids_made_of_identity_are_found(tmp_path: Path) -> None:
+    """Ids of 32 signs and more are searched at their ends alone: what makes one of a number makes all of it."""
+    prefix = "hospital-of-the-north-2026-labs-"
+    rows = [good("labs", number, lab_id=f"{prefix}{MAN}-{number}") for number in range(3)]
+    assert failures(write(tmp_path / "x", labs=rows))[0].startswith("labs: lab_id in row 1 of labs.csv holds a resident-id number;")
+    digests = [good("labs", number, lab_id=sha256(str(number).encode()).hexdigest()) for number in range(200)]
+    assert failures(write(tmp_path / "y", labs=digests)) == []
 
 
 def test_mobile_numbers_are_allowed_as_ids(tmp_path: Path) -> None:
