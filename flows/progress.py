@@ -38,7 +38,10 @@ def summary(folder: Path, out: Path, record: dict[str, Any]) -> None:
     if record["cohort"]:
         console.print(f"assessed  {record['cohort']:,} of {patients:,} patients")
     else:
-        console.print(f"assessed  none of {patients:,} patients: no patient has SLE, by diagnosis, classification or chart (P:cohort = all assesses everyone)")
+        console.print(
+            f"assessed  none of {patients:,} patients: no patient has SLE, by diagnosis, classification or chart"
+            " (P:cohort = all assesses everyone)"
+        )
     console.print(
         "listed    "
         + ", ".join(f"{tier} {listed.get(tier, 0):,}" for tier in ("ready", "check", "watch"))

@@ -19,7 +19,7 @@ from flows.settings import Settings
 from rules import engine
 from rules.parameters import parameter_frame, parameters, read_toml
 from transforms import cohort, store
-from transforms.errors import UsageError
+from transforms.errors import ContractBroken, UsageError
 from transforms.features.build import derive
 from transforms.features.items import load_items
 from transforms.ingest.doors import Opened, open_extract
@@ -139,8 +139,15 @@ def check(run: Run) -> None:
 @step("find the cohort")
 def select(run: Run) -> None:
     """Say who is assessed, or may be once classified, and pull their rows."""
+    assert run.opened is not None
     prepare(run.con, run.parameters, run.settings)
-    cohort.pull(run.con)
+    try:
+        cohort.pull(run.con)
+    except duckdb.Error as error:
+        for table in run.opened.extract.tables:
+            if part := gate.damaged_part(run.con, run.opened.extract, table):
+                raise ContractBroken(f"{table}: {part.name} cannot be read to its end") from error
+        raise
 
 
 @step("normalise")

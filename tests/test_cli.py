@@ -154,3 +154,19 @@ def test_a_kept_store_runs_a_rule_as_it_stands(tmp_path: Path) -> None:
     with duckdb.connect(str(run / "store.duckdb"), read_only=True) as con:
         rows = con.execute(rule.read_text(encoding="utf-8")).fetchall()
         assert len(rows) == con.execute("select count(*) from norm.patients").fetchall()[0][0]
+
+
+def test_a_bug_shows_no_traceback_and_no_data(
+    extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rules import engine
+
+    def broken(*_: object) -> None:
+        raise ValueError("P1")
+
+    monkeypatch.setattr(engine, "evaluate", broken)
+    assert command(monkeypatch, "match", extract, "--out", tmp_path / "out", "--as-of", "2026-03-01") == 1
+    shown = capsys.readouterr().err
+    assert "zm001: ValueError: nothing was published" in shown
+    assert "P1" not in shown
+    assert "Traceback" not in shown
