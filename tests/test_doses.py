@@ -87,6 +87,7 @@ def test_another_limit_of_open_rows(tmp_path: Path) -> None:
         assert_close(found[patient_id].values(), reference.glucocorticoids(known(patient), DAY, 90), patient_id)
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_what_changes_no_dose(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
