@@ -17,6 +17,22 @@ where
     and (span is null or within(c.event_date, p.as_of, span))
 group by c.patient_id;
 
+-- The same for rows dated within the span or still active on day D.
+create or replace macro events_or_active(concepts, tables, span) as table
+select
+    c.patient_id,
+    max(c.event_date) as event_date,
+    max_by(c.concept, {'a': c.event_date, 'b': c.row_id}) as concept,
+    max_by(c.label, {'a': c.event_date, 'b': c.row_id}) as label,
+    list(cite(c.source_table, c.row_id, c.event_date, c.known_date)) as evidence
+from norm.conditions as c
+inner join norm.patients as p on c.patient_id = p.patient_id
+where
+    list_contains(concepts, c.concept)
+    and list_contains(tables, c.source_table)
+    and (c.is_active or within(c.event_date, p.as_of, span))
+group by c.patient_id;
+
 create or replace macro said_event(e) as say('record.event', '@concept.' || e.concept, e.label, e.event_date);
 
 -- One row per assessed patient: the outcome where no row satisfies an item that is closed on a table (diagnoses, procedures or

@@ -6,18 +6,7 @@
 -- sources:  concept autoimmune_other
 -- on_fail:  changeable
 with found as (
-    select
-        c.patient_id,
-        c.concept,
-        max(c.event_date) as event_date,
-        max_by(c.label, {'a': c.event_date, 'b': c.row_id}) as label,
-        list(cite(c.source_table, c.row_id, c.event_date, c.known_date)) as evidence
-    from norm.conditions as c
-    inner join norm.patients as p on c.patient_id = p.patient_id
-    where
-        c.concept = 'autoimmune_other' and c.source_table = 'diagnoses'
-        and (c.is_active or within(c.event_date, p.as_of, interval 2 year))
-    group by c.patient_id, c.concept
+    from events_or_active(['autoimmune_other'], ['diagnoses'], interval 2 year)
 )
 
 select

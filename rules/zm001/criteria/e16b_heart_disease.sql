@@ -21,16 +21,7 @@ recent as (
 ),
 
 graded as (
-    select
-        c.patient_id,
-        c.concept,
-        max(c.event_date) as event_date,
-        max_by(c.label, {'a': c.event_date, 'b': c.row_id}) as label,
-        list(cite(c.source_table, c.row_id, c.event_date, c.known_date)) as evidence
-    from norm.conditions as c
-    inner join norm.patients as p on c.patient_id = p.patient_id
-    where c.concept = 'cardiac_grade' and (c.is_active or within(c.event_date, p.as_of, interval 6 month))
-    group by c.patient_id, c.concept
+    from events_or_active(['cardiac_grade'], ['diagnoses', 'procedures'], interval 6 month)
 ),
 
 parts as (
