@@ -51,8 +51,15 @@ def test_messages_speak_both_languages_and_are_all_said() -> None:
     texts = "".join(file.read_text(encoding="utf-8") for file in SQL)
     said = set(KEY.findall(texts))
     assert said <= set(catalogue["key"]) | {"result.", "chart."}, said - set(catalogue["key"])
-    plain = [key for key in catalogue["key"] if key.split(".")[0] not in ("class", "table", "step", "chart", "result")]
+    plain = [key for key in catalogue["key"] if key.split(".")[0] not in ("class", "table", "step", "chart", "result", "page")]
     assert [key for key in plain if f"'{key}'" not in texts and f"'@{key}'" not in texts] == []
+
+
+def test_words_of_pages_are_all_in_the_catalogue() -> None:
+    known = [key for key in csv_frame("rules.zm001", "messages.csv")["key"] if key.startswith("page.")]
+    pages = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "transforms" / "publish").rglob("*.html"))
+    said = set(re.findall(r"\bt\('([\w.]+\w)'", pages))
+    assert said <= set(known), said - set(known)
 
 
 def test_parameters_are_all_used() -> None:
