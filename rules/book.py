@@ -8,11 +8,11 @@ from pathlib import Path
 from rules import engine
 from rules.engine import Item, items, not_evaluated, protocol_items, trial
 from rules.parameters import Parameter, known_parameters
+from rules.sources import sources as parsed
 from transforms.store import csv_frame, resource
 
 BOOK = Path(__file__).parent / "zm001" / "README.md"
 PARAMETER = re.compile(r"param\('(\w+)'\)")
-CONCEPTS = re.compile(r"concepts? ([\w ,-]+)")
 
 
 def book() -> str:
@@ -70,8 +70,8 @@ def _item(item: Item, *, is_alone: bool) -> list[str]:
 
 
 def _code_counts(sources: str) -> list[tuple[str, int]]:
-    names = [name.strip() for match in CONCEPTS.findall(sources) for name in match.split(",")]
-    return [(name, csv_frame("transforms", "codelists", f"{name}.csv").height) for name in names if name]
+    names = [name for source in parsed(sources) if source.kind == "concept" for name in source.names]
+    return [(name, csv_frame("transforms", "codelists", f"{name}.csv").height) for name in names]
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ OUTCOME = {
     "fail_kind": "VARCHAR",
     "is_final": "BOOLEAN",
 }
+REQUIRED = ("title", "title_zh", "kind", "reading", "reading_zh", "caveats", "caveats_zh", "sources", "on_fail")
 HEADER = re.compile(r"^-- (\w+):\s*(.*)$")
 
 
@@ -157,7 +158,7 @@ def not_evaluated() -> list[str]:
 
 def _item(name: str, text: str) -> Item:
     header = dict(_header_lines(name, text))
-    for key in ("title", "title_zh", "kind", "reading", "caveats", "sources", "on_fail"):
+    for key in REQUIRED:
         if key not in header:
             raise RuleError(f"{name}: header lacks {key}")
     stem = name.split("_")[0]

@@ -2,8 +2,12 @@
 -- title_zh: 非狼疮所致中枢神经系统疾病
 -- kind:     exclusion
 -- reading:  A disorder that lupus never causes excludes for good; a seizure within 365 days excludes until a year has passed; an earlier seizure or a disorder that lupus may cause is for a clinician.
+-- reading_zh: 狼疮从不引起的中枢神经系统疾病，永久排除；365天内的癫痫发作，排除至满一年为止；更早的癫痫发作或狼疮可能引起的疾病，由医生判断。
 -- caveats:  No code tells that a disorder is due to lupus.
--- sources:  concepts cns_never_lupus, cns_seizure, cns_possible_lupus
+-- caveats_zh: 没有编码能说明疾病是否由狼疮所致。
+-- sources:  concepts cns_never_lupus, cns_seizure, cns_possible_lupus in diagnoses ever
+-- judged:   Whether an earlier seizure, stroke, encephalitis, psychosis or the like is due to lupus; whether it is clinically significant.
+-- judged_zh: 更早的癫痫发作、卒中、脑炎、精神障碍等是否由狼疮所致；是否有临床意义。
 -- on_fail:  lasting
 with never as (
     from events(['cns_never_lupus'], ['diagnoses'], null)

@@ -2,8 +2,12 @@
 -- title_zh: 2个月内血液透析
 -- kind:     exclusion
 -- reading:  Dated within 2 calendar months; an earlier diagnosis that is still active is for a clinician.
+-- reading_zh: 日期在2个日历月内；更早的诊断若仍为活动状态，由医生判断。
 -- caveats:  Peritoneal dialysis is another treatment.
--- sources:  concept haemodialysis
+-- caveats_zh: 腹膜透析是另一种治疗。
+-- sources:  concept haemodialysis in diagnoses, procedures within 2 months or active
+-- judged:   Whether a diagnosis of dialysis that is older and still active means treatment within 2 months.
+-- judged_zh: 较早而仍为活动状态的透析诊断，是否意味着2个月内仍在透析。
 -- on_fail:  timed
 with recent as (
     from events(['haemodialysis'], ['diagnoses', 'procedures'], interval 2 month)

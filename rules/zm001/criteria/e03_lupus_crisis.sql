@@ -2,8 +2,12 @@
 -- title_zh: 未控制的狼疮危象
 -- kind:     exclusion
 -- reading:  Judged by the investigator.
+-- reading_zh: 由研究者判断。
 -- caveats:  No code names it.
+-- caveats_zh: 没有编码可以表示。
 -- sources:  none
+-- judged:   Whether a lupus crisis of the last 2 months is still uncontrolled and makes the patient unsuitable.
+-- judged_zh: 近2个月内的狼疮危象是否仍未控制，是否因此不适合参加研究。
 -- on_fail:  changeable
 -- judgement: yes
 select patient_id, unnest(undecided('judgement', say('judgement.crisis'))) from norm.patients

@@ -2,8 +2,10 @@
 -- title_zh: 既往基因修饰细胞治疗
 -- kind:     exclusion
 -- reading:  A product, a diagnosis or a procedure ever, by any route.
+-- reading_zh: 任何时间、任何途径的相关产品、诊断或操作。
 -- caveats:  Cell therapy in an earlier trial may stand in notes alone.
--- sources:  class gene_cell_therapy; concept gene_cell_therapy
+-- caveats_zh: 以往试验中的细胞治疗可能只见于病历文书。
+-- sources:  class gene_cell_therapy ever; concept gene_cell_therapy in diagnoses, procedures ever
 -- on_fail:  lasting
 with products as (
     select

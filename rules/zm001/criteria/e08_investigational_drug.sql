@@ -2,8 +2,12 @@
 -- title_zh: 4周内使用其他试验用药
 -- kind:     exclusion
 -- reading:  A day within 28 days covered by an investigational product, by any route.
+-- reading_zh: 28天内有任何一天被试验用药覆盖，不限途径。
 -- caveats:  Drugs of other trials are rarely in the hospital's orders; half-lives are for the investigator.
--- sources:  class investigational; feat.coverage
+-- caveats_zh: 其他试验的用药很少出现在医院医嘱中；半衰期由研究者判断。
+-- sources:  class investigational within 28 days; derived feat.coverage
+-- judged:   Whether the drug did not work or the disease progressed, and 3 half-lives have passed, so that enrolment is allowed within 4 weeks.
+-- judged_zh: 是否因治疗无效或疾病进展且已超过3个半衰期，从而允许在4周内入组。
 -- on_fail:  timed
 with used as (
     select

@@ -2,8 +2,12 @@
 -- title_zh: 30天内2级及以上出血
 -- kind:     exclusion
 -- reading:  Grave bleeding within 30 days excludes; other bleeding is for a clinician to grade.
+-- reading_zh: 30天内的严重出血，排除；其他出血由医生判定分级。
 -- caveats:  No code tells the grade.
--- sources:  concepts bleeding_grave, bleeding_other
+-- caveats_zh: 没有编码能说明分级。
+-- sources:  concepts bleeding_grave, bleeding_other in diagnoses within 30 days
+-- judged:   Whether other bleeding was of grade 2 or more.
+-- judged_zh: 其他出血是否为2级及以上。
 -- on_fail:  timed
 with found as (
     from events(['bleeding_grave'], ['diagnoses'], to_days(30))

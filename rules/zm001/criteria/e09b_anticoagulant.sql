@@ -2,8 +2,12 @@
 -- title_zh: 长期抗凝治疗
 -- kind:     exclusion
 -- reading:  An anticoagulant covers day D: 28 days or more of use with gaps of at most 7 days, or no end set, excludes; a shorter course is for a clinician.
+-- reading_zh: D日有抗凝药覆盖：已用满28天（间断不超过7天）或未设结束日期者，排除；疗程较短者，由医生判断。
 -- caveats:  Antiplatelets are none; heparin of up to 1000 IU a dose is a flush.
--- sources:  class anticoagulant
+-- caveats_zh: 抗血小板药不是抗凝药；每次不超过1000 IU的肝素为封管或冲管用。
+-- sources:  class anticoagulant ever
+-- judged:   Whether a course of less than 28 days is meant to be long-term.
+-- judged_zh: 不足28天的抗凝疗程是否需长期持续。
 -- on_fail:  changeable
 select
     p.patient_id,

@@ -1,9 +1,11 @@
 -- title:    Plasma exchange, haemodialysis or IVIG within 14 days before collection
 -- title_zh: 采集前14天内血浆置换、血液透析或静注人免疫球蛋白
 -- kind:     exclusion
--- reading:  A procedure, or a day covered by intravenous immunoglobulin, from 14 days before the day of collection to it; without one, day D stands for it.
+-- reading:  A plasma exchange or haemodialysis, or a day covered by intravenous immunoglobulin, from 14 days before the day of collection to it; without one, day D stands for it.
+-- reading_zh: 自采集日前14天至采集日，有血浆置换或血液透析，或有静注人免疫球蛋白覆盖的日子；未给定采集日时以D日代替。
 -- caveats:  Rows begun by day D count to the day of collection; what is ordered later is not known.
--- sources:  concepts plasma_exchange, haemodialysis; class ivig; feat.coverage
+-- caveats_zh: 截至D日已开始的用药计至采集日；之后开具的医嘱尚不可知。
+-- sources:  concepts plasma_exchange, haemodialysis in procedures within 14 days of collection; class ivig within 14 days of collection; derived feat.coverage
 -- on_fail:  timed
 with done as (
     select

@@ -2,8 +2,10 @@
 -- title_zh: 采集前5天内使用造血刺激药物
 -- kind:     exclusion
 -- reading:  A day covered by a marrow stimulant from 5 days before the day of collection to it; without one, day D stands for it.
+-- reading_zh: 自采集日前5天至采集日，有造血刺激药物覆盖的日子；未给定采集日时以D日代替。
 -- caveats:  Rows begun by day D count to the day of collection; what is ordered later is not known.
--- sources:  class marrow_stimulant; feat.coverage
+-- caveats_zh: 截至D日已开始的用药计至采集日；之后开具的医嘱尚不可知。
+-- sources:  class marrow_stimulant within 5 days of collection; derived feat.coverage
 -- on_fail:  timed
 with given as (
     select

@@ -2,8 +2,10 @@
 -- title_zh: 6周内接种活疫苗
 -- kind:     exclusion
 -- reading:  42 days, both ends included.
+-- reading_zh: 42天内，两端均含在内。
 -- caveats:  Vaccines given outside the hospital are often missing from the extract.
--- sources:  concept live_vaccine
+-- caveats_zh: 院外接种的疫苗常不在数据中。
+-- sources:  concept live_vaccine in immunizations within 42 days
 -- on_fail:  timed
 with found as (
     from events(['live_vaccine'], ['immunizations'], to_days(42))

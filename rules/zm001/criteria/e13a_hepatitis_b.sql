@@ -1,9 +1,13 @@
 -- title:    Active hepatitis B
 -- title_zh: 活动性乙型肝炎
 -- kind:     exclusion
--- reading:  HBsAg or HBcAb positive with HBV DNA above detection excludes; an HBsAg carrier below detection needs 28 days of antiviral treatment.
+-- reading:  HBsAg or HBcAb positive with HBV DNA above detection excludes; an HBsAg carrier below detection needs 28 days of antiviral treatment; latest of each within P:virology_days.
+-- reading_zh: 各取P:virology_days内最近一次结果：HBsAg或HBcAb阳性且HBV DNA高于检测下限者，排除；HBsAg阳性而HBV DNA低于检测下限者，须已抗病毒治疗满28天。
 -- caveats:  IVIG passes on HBcAb; HBcAb alone excludes nothing while DNA is below detection.
--- sources:  analytes hbsag, hbcab, hbv_dna; class hbv_antiviral
+-- caveats_zh: 输注IVIG可带入HBcAb；HBV DNA低于检测下限时，单纯HBcAb阳性不构成排除。
+-- sources:  analytes hbsag, hbcab, hbv_dna within P:virology_days; class hbv_antiviral ever
+-- judged:   An equivocal HBsAg or HBcAb; HBV DNA above detection while both are negative; whether antiviral treatment and its monitoring go on during the study.
+-- judged_zh: HBsAg或HBcAb结果可疑；二者均阴性而HBV DNA高于检测下限；研究期间是否持续抗病毒治疗并按要求监测。
 -- on_fail:  changeable
 with tests as (
     select

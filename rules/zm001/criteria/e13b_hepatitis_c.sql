@@ -2,8 +2,12 @@
 -- title_zh: 活动性丙型肝炎
 -- kind:     exclusion
 -- reading:  Antibody positive with HCV RNA above detection, latest of each within P:virology_days.
+-- reading_zh: 抗体阳性且HCV RNA高于检测下限，各取P:virology_days内最近一次结果。
 -- caveats:  An antibody stays after cure; RNA decides.
--- sources:  analytes hcv_ab, hcv_rna
+-- caveats_zh: 治愈后抗体仍为阳性，以RNA为准。
+-- sources:  analytes hcv_ab, hcv_rna within P:virology_days
+-- judged:   An equivocal antibody; RNA above detection while the antibody is negative.
+-- judged_zh: 抗体结果可疑；抗体阴性而HCV RNA高于检测下限。
 -- on_fail:  changeable
 select
     a.patient_id,

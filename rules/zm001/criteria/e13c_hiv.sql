@@ -2,8 +2,12 @@
 -- title_zh: 人类免疫缺陷病毒
 -- kind:     exclusion
 -- reading:  An HIV diagnosis ever, or the latest antibody (antigen/antibody) test within P:virology_days positive.
+-- reading_zh: 任何时间的HIV诊断，或P:virology_days内最近一次抗体（抗原/抗体）检测阳性。
 -- caveats:  A reactive screening test may need confirmation.
--- sources:  analyte hiv_ab; concept hiv
+-- caveats_zh: 筛查有反应者可能需要确证试验。
+-- sources:  analyte hiv_ab within P:virology_days; concept hiv in diagnoses ever
+-- judged:   An equivocal test.
+-- judged_zh: 检测结果可疑时。
 -- on_fail:  lasting
 select
     a.patient_id,

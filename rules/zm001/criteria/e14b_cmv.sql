@@ -2,7 +2,11 @@
 -- title_zh: 活动性巨细胞病毒感染
 -- kind:     exclusion
 -- reading:  IgM positive, or DNA above normal, latest of each within P:viral_days; both are needed to pass.
+-- reading_zh: IgM阳性或DNA高于正常，各取P:viral_days内最近一次结果；两项齐全才能判为符合。
 -- caveats:  Rheumatoid factor and polyclonal IgM give false positive IgM.
--- sources:  analytes cmv_igm, cmv_dna
+-- caveats_zh: 类风湿因子和多克隆IgM可使IgM呈假阳性。
+-- sources:  analytes cmv_igm, cmv_dna within P:viral_days
+-- judged:   An equivocal IgM.
+-- judged_zh: IgM结果可疑时。
 -- on_fail:  changeable
 from active_virus('cmv_igm', 'cmv_dna')

@@ -2,8 +2,12 @@
 -- title_zh: 血压未控制
 -- kind:     exclusion
 -- reading:  Over 160 systolic or over 90 diastolic on both of the two latest days with a reading within 90 days; a day counts by its lowest values.
+-- reading_zh: 90天内最近两个有读数的日子，均为收缩压>160 mmHg或舒张压>90 mmHg；每日取最低值。
 -- caveats:  A single high day is for a clinician; treatment is not looked at.
--- sources:  analytes systolic, diastolic
+-- caveats_zh: 仅一天升高者由医生判断；不考虑是否正在治疗。
+-- sources:  analytes systolic, diastolic within 90 days
+-- judged:   One high day of the two, or a single high day: whether the blood pressure is uncontrolled under treatment.
+-- judged_zh: 两日中一日升高，或仅有一日且升高时：治疗下血压是否未控制。
 -- on_fail:  changeable
 with readings as (
     select r.patient_id, r.analyte, r.taken_date, r.interval_, r.number, r.row_id, r.cause, r.taken_date >= p.as_of - 90 as is_in_window

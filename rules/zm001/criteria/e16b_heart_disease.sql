@@ -2,8 +2,12 @@
 -- title_zh: 6个月内心脏疾病
 -- kind:     exclusion
 -- reading:  Listed heart disease within 6 calendar months, latest QTc there above 480 ms, or latest LVEF there below 50 %; disease whose grade decides, in the window or active, is for a clinician.
+-- reading_zh: 6个日历月内有所列心脏疾病，或其间最近一次QTc>480 ms，或其间最近一次LVEF<50%；须凭分级判定的疾病，在时间窗内或仍为活动状态者，由医生判断。
 -- caveats:  Grades and "complete" bundle branch block are not always coded; an old infarction has no date.
--- sources:  concepts cardiac_fail, cardiac_grade; analytes qtc, lvef
+-- caveats_zh: 分级以及“完全性”束支阻滞不一定有编码；陈旧性心肌梗死没有日期。
+-- sources:  concept cardiac_fail in diagnoses, procedures within 6 months; concept cardiac_grade in diagnoses, procedures within 6 months or active; analytes qtc, lvef within 6 months
+-- judged:   The grade of valve, pericardial, rhythm and conduction disease and the NYHA class of heart failure; whether other heart disease is clinically significant.
+-- judged_zh: 瓣膜病、心包疾病、心律失常和传导阻滞的分级，心力衰竭的NYHA分级；其他心脏疾病是否有临床意义。
 -- on_fail:  timed
 with latest as (
     select

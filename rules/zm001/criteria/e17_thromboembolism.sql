@@ -2,8 +2,10 @@
 -- title_zh: 6个月内深静脉血栓或肺栓塞
 -- kind:     exclusion
 -- reading:  Dated within 6 calendar months.
+-- reading_zh: 日期在6个日历月内。
 -- caveats:  History codes carry no date of the event.
--- sources:  concept vte
+-- caveats_zh: 病史类编码不带事件日期。
+-- sources:  concept vte in diagnoses within 6 months
 -- on_fail:  timed
 with found as (
     from events(['vte'], ['diagnoses'], interval 6 month)

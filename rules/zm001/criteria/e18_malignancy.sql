@@ -2,8 +2,12 @@
 -- title_zh: 5年内恶性肿瘤
 -- kind:     exclusion
 -- reading:  A malignancy that is not exempt, dated within 5 calendar years and not said to be over, excludes; one that is over, an older one that is stated active, or one whose kind decides is for a clinician.
+-- reading_zh: 不属豁免的恶性肿瘤，日期在5个日历年内且未注明已结束者，排除；已结束者、更早而注明仍为活动状态者，或取决于肿瘤类型者，由医生判断。
 -- caveats:  WHO codes of skin cancer do not tell basal cell from others.
--- sources:  concepts malignancy, malignancy_allowed, malignancy_uncertain
+-- caveats_zh: WHO的皮肤癌编码不能区分基底细胞癌与其他类型。
+-- sources:  concept malignancy in diagnoses within 5 years or active; concept malignancy_uncertain in diagnoses within 5 years; concept malignancy_allowed in diagnoses ever
+-- judged:   Whether a malignancy that is over was treated, whether an older one is still present, and of which kind a skin cancer is.
+-- judged_zh: 已结束的恶性肿瘤是否经过治疗，较早的肿瘤是否仍存在，皮肤癌属何种类型。
 -- on_fail:  timed
 with tumours as (
     select c.*, within(c.event_date, p.as_of, interval 5 year) as is_in_window

@@ -2,8 +2,12 @@
 -- title_zh: 需静脉抗感染治疗的感染
 -- kind:     exclusion
 -- reading:  An iv antimicrobial on a day within 7 days excludes; one without a route, or an infection within 14 days that is not a simple one, is for a clinician.
+-- reading_zh: 7天内任何一天静脉使用抗感染药者，排除；途径未记录者，或14天内有非单纯性感染者，由医生判断。
 -- caveats:  Prophylaxis given by mouth is no such treatment.
--- sources:  class antimicrobial; concepts infection, infection_simple
+-- caveats_zh: 口服预防用药不属于此类治疗。
+-- sources:  class antimicrobial within 7 days; concepts infection, infection_simple in diagnoses within 14 days
+-- judged:   Whether the infection needs intravenous treatment or is uncontrolled; whether a drug without a route was given into a vein.
+-- judged_zh: 感染是否需要静脉抗感染治疗或未能控制；途径未记录的药物是否为静脉给药。
 -- on_fail:  changeable
 with courses as (
     select

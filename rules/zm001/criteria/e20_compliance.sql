@@ -2,8 +2,12 @@
 -- title_zh: 依从性
 -- kind:     exclusion
 -- reading:  Judged by the investigator.
+-- reading_zh: 由研究者判断。
 -- caveats:  Nothing in the extract tells.
+-- caveats_zh: 数据中没有相关信息。
 -- sources:  none
+-- judged:   Whether anything stands against compliance, or the patient is unwilling or unable to follow the procedures.
+-- judged_zh: 是否存在影响依从性的因素，或患者不愿、不能遵守研究程序。
 -- on_fail:  changeable
 -- judgement: yes
 select patient_id, unnest(undecided('judgement', say('judgement.compliance'))) from norm.patients

@@ -2,8 +2,12 @@
 -- title_zh: 糖皮质激素+免疫抑制剂+生物制剂联合治疗≥2个月且剂量足够
 -- kind:     inclusion
 -- reading:  Of the 60 days before day D at least P:min_covered_days are covered by a systemic glucocorticoid and by an adequately dosed listed immunosuppressant, and a listed biologic was first given 60 days ago or earlier.
+-- reading_zh: D日前60天内，全身用糖皮质激素的覆盖天数和剂量足够的所列免疫抑制剂的覆盖天数均不少于P:min_covered_days天，且所列生物制剂的首次使用在60天前或更早。
 -- caveats:  The standard daily doses are floors for the investigator to sign off; drugs bought elsewhere are missing.
--- sources:  classes glucocorticoid, immunosuppressant, biologic; feat.doses, feat.coverage
+-- caveats_zh: 标准日剂量是须由研究者签字确认的下限；院外购药不在数据中。
+-- sources:  classes glucocorticoid, immunosuppressant within 60 days; class biologic ever; analyte body_weight ever; derived feat.doses, feat.coverage
+-- judged:   Whether an immunosuppressant below its standard daily dose is adequate for this patient; whether the disease stayed moderately to severely active under treatment.
+-- judged_zh: 免疫抑制剂低于标准日剂量时，对该患者是否足量；治疗期间疾病是否持续中重度活动。
 -- on_fail:  changeable
 with recent as (
     select

@@ -2,8 +2,10 @@
 -- title_zh: 剂量稳定超过2周
 -- kind:     inclusion
 -- reading:  From day D − 14 to day D the systemic glucocorticoid dose and the dose of each listed immunosuppressant stay the same; a drug given with days between doses counts as the same pulse on every day it covers.
+-- reading_zh: 自D日前14天至D日，全身用糖皮质激素的剂量及每种所列免疫抑制剂的剂量均保持不变；隔若干日给药一次的药物，在其覆盖的每一天均按同一次给药计。
 -- caveats:  A new order of the same dose is no change.
--- sources:  classes glucocorticoid, immunosuppressant; feat.doses
+-- caveats_zh: 以相同剂量重新开具医嘱不算变化。
+-- sources:  classes glucocorticoid, immunosuppressant within 14 days; analyte body_weight ever; derived feat.doses
 -- on_fail:  timed
 with recent as (
     select

@@ -2,8 +2,10 @@
 -- title_zh: 曾使用所列生物制剂
 -- kind:     inclusion
 -- reading:  Any systemic exposure that began by day D, taken as needed or not.
+-- reading_zh: 截至D日已开始的任何全身用药，按需使用者也计入。
 -- caveats:  Treatment before the extract begins is not seen.
--- sources:  class biologic
+-- caveats_zh: 数据起始日期之前的治疗无法看到。
+-- sources:  class biologic ever
 -- on_fail:  changeable
 with used as (
     select

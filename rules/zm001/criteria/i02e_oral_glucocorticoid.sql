@@ -2,8 +2,10 @@
 -- title_zh: 口服糖皮质激素泼尼松等效剂量7.5–60 mg/日
 -- kind:     inclusion
 -- reading:  The oral dose of day D, both limits included; no minimum while a listed immunosuppressant or biologic covers day D.
+-- reading_zh: D日的口服剂量，上下限均含在内；D日有所列免疫抑制剂或生物制剂覆盖时，不设下限。
 -- caveats:  Doses from dispensings alone are averages over the days of supply.
--- sources:  classes glucocorticoid, immunosuppressant, biologic; feat.doses, feat.coverage
+-- caveats_zh: 仅由发药记录推算的剂量，是供药天数内的平均值。
+-- sources:  classes glucocorticoid, immunosuppressant, biologic on day D; analyte body_weight ever; derived feat.doses, feat.coverage
 -- on_fail:  changeable
 with oral as (
     select

@@ -2,8 +2,12 @@
 -- title_zh: 筛选时狼疮抗体阳性
 -- kind:     inclusion
 -- reading:  ANA, anti-dsDNA or anti-Sm positive by the latest result of each within P:serology_days.
+-- reading_zh: ANA、抗dsDNA抗体或抗Sm抗体，各取P:serology_days内最近一次结果，任一项阳性。
 -- caveats:  Treatment can turn antibodies negative; an older positive is told as stale, never as a pass.
--- sources:  analytes ana, anti_dsdna, anti_sm
+-- caveats_zh: 治疗可使抗体转阴；更早的阳性结果只提示为过期，从不据此判为符合。
+-- sources:  analytes ana, anti_dsdna, anti_sm within P:serology_days
+-- judged:   An equivocal antibody result.
+-- judged_zh: 抗体结果为可疑（灰区）时。
 -- on_fail:  changeable
 with antibodies as (
     select 'ana' as wanted, * from latest_result('ana', param('serology_days'))

@@ -2,8 +2,12 @@
 -- title_zh: SLEDAI-2K≥7分，或重要脏器受累
 -- kind:     inclusion
 -- reading:  The latest recorded total within P:sledai_window_days, else the bounds of the descriptors; or platelets within P:blood_days below 30, or below 50 with bleeding within 30 days.
+-- reading_zh: P:sledai_window_days内最近一次记录的总分；无记录时，以各条目推算的上下界为准；或P:blood_days内血小板低于30×10⁹/L，或低于50×10⁹/L且30天内有出血。
 -- caveats:  Descriptors that stand in notes stay unknown, so records alone almost never prove a score below 7; drug-induced low counts are not told apart.
--- sources:  feat.sledai; analytes sledai_total, platelets; concepts bleeding_grave, bleeding_other; sledai_items.csv
+-- caveats_zh: 只见于病历文书的条目保持未知，因此仅凭结构化记录几乎无法证明总分低于7分；药物所致的血细胞减少无法区分。
+-- sources:  items sledai within P:sledai_window_days; analyte sledai_total within P:sledai_window_days; analyte platelets within P:blood_days; concepts bleeding_grave, bleeding_other in diagnoses within 30 days; derived feat.sledai
+-- judged:   Which is right where a recorded total below 7 stands against descriptors that prove 7 or more; whether another vital organ is involved.
+-- judged_zh: 记录的总分低于7分而各条目已证实≥7分时，以何者为准；是否有其他重要脏器受累。
 -- on_fail:  changeable
 with present as (
     select

@@ -2,7 +2,9 @@
 -- title_zh: 年龄18至70岁
 -- kind:     inclusion
 -- reading:  Whole years completed on day D, both ends included; with a birth year alone the age is an interval of two years.
+-- reading_zh: D日的周岁年龄，上下限均含在内；仅有出生年份时，年龄为相邻两个周岁的区间。
 -- caveats:  Dates of birth are often cut to the year in de-identified extracts.
+-- caveats_zh: 去标识化数据中的出生日期常只保留年份。
 -- sources:  table patients
 -- on_fail:  timed
 select

@@ -1,9 +1,13 @@
 -- title:    Not pregnant; contraception
 -- title_zh: 未妊娠并采取避孕措施
 -- kind:     inclusion
--- reading:  Blood hCG within P:pregnancy_days for those who may bear children: not men, not above P:childbearing_max_age, not after hysterectomy or the like unless a pregnancy or positive hCG came later.
+-- reading:  A pregnancy recorded within 280 days with no end since fails. Otherwise blood hCG within P:pregnancy_days decides for those who may bear children: not men, not above P:childbearing_max_age, not after hysterectomy or the like unless a pregnancy or positive hCG came later.
+-- reading_zh: 280天内有妊娠记录且此后无终止记录者不符合。其余有生育可能者，以P:pregnancy_days内的血hCG为准；男性、年龄大于P:childbearing_max_age岁者，以及子宫切除等术后（此后无妊娠诊断或hCG阳性）者不适用。
 -- caveats:  Consent to contraception is asked in person; a urine test alone decides nothing.
--- sources:  concepts pregnancy, pregnancy_end, not_childbearing; analytes hcg_blood, hcg_urine
+-- caveats_zh: 避孕意愿须当面询问；仅凭尿妊娠试验不作判定。
+-- sources:  concept pregnancy in diagnoses ever; concepts pregnancy_end, not_childbearing in diagnoses, procedures ever; analytes hcg_blood, hcg_urine within P:pregnancy_days; table patients
+-- judged:   A positive urine test without a blood test; an equivocal blood test; consent to contraception, also of men.
+-- judged_zh: 仅有尿妊娠试验阳性而无血检；血hCG结果可疑；是否同意避孕（男性亦然）。
 -- on_fail:  changeable
 with barren as (
     from events(['not_childbearing'], ['diagnoses', 'procedures'], null)

@@ -2,8 +2,10 @@
 -- title_zh: 肾功能
 -- kind:     inclusion
 -- reading:  Clearance at least 40 mL/min (measured, else Cockcroft–Gault) or creatinine at most 1.5 × ULN, latest within P:chemistry_days.
+-- reading_zh: 肌酐清除率≥40 mL/min（以实测值为准，无实测值时用Cockcroft–Gault公式估算），或血肌酐≤1.5×ULN；各取P:chemistry_days内最近一次结果。
 -- caveats:  Oedema raises the weight and so the estimate; eGFR per 1.73 m² is another quantity and is not read.
--- sources:  analytes creatinine, creatinine_clearance, body_weight
+-- caveats_zh: 水肿使体重增加，估算值随之偏高；按1.73 m²体表面积校正的eGFR是另一个量，不予采用。
+-- sources:  analytes creatinine, creatinine_clearance within P:chemistry_days; analyte body_weight within 365 days; table patients
 -- on_fail:  changeable
 with together as (
     select

@@ -2,8 +2,10 @@
 -- title_zh: 肝功能
 -- kind:     inclusion
 -- reading:  ALT and AST at most 2.5 × ULN, total bilirubin at most 1.5 × ULN, latest within P:chemistry_days; with Gilbert's syndrome 5, 5 and 3.
+-- reading_zh: P:chemistry_days内最近一次结果：ALT、AST均≤2.5×ULN，总胆红素≤1.5×ULN；Gilbert综合征患者分别为5倍、5倍和3倍。
 -- caveats:  Limits of normal are those of the row; a default is said.
--- sources:  analytes alt, ast, bilirubin_total; concept gilbert
+-- caveats_zh: 正常值上限取该结果自带的参考范围；采用默认值时会注明。
+-- sources:  analytes alt, ast, bilirubin_total within P:chemistry_days; concept gilbert in diagnoses ever
 -- on_fail:  changeable
 with parts as (
     select

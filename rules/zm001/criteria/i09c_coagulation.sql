@@ -2,8 +2,10 @@
 -- title_zh: 凝血功能
 -- kind:     inclusion
 -- reading:  INR and APTT at most 1.5 × ULN, latest within P:chemistry_days.
+-- reading_zh: P:chemistry_days内最近一次INR和APTT均≤1.5×ULN。
 -- caveats:  A lupus anticoagulant prolongs the APTT without bleeding; anticoagulants raise the INR.
--- sources:  analytes inr, aptt
+-- caveats_zh: 狼疮抗凝物可使APTT延长而无出血；抗凝药可使INR升高。
+-- sources:  analytes inr, aptt within P:chemistry_days
 -- on_fail:  changeable
 with parts as (
     select

@@ -2,8 +2,10 @@
 -- title_zh: 未吸氧时血氧饱和度>92%
 -- kind:     inclusion
 -- reading:  Latest observation within 90 days that was not taken on oxygen.
+-- reading_zh: 90天内最近一次非吸氧状态下的测定值。
 -- caveats:  Whether oxygen was given is often not recorded; only a stated yes leaves a reading out.
--- sources:  analyte spo2
+-- caveats_zh: 是否吸氧常无记录；只有明确记录为吸氧的读数才不采用。
+-- sources:  analyte spo2 within 90 days
 -- on_fail:  changeable
 select patient_id, unnest(judge(latest, nothing, greater(latest.interval_, 92), '> 92 %'))
 from latest_result('spo2', 90)

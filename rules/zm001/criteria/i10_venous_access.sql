@@ -2,8 +2,12 @@
 -- title_zh: 静脉通路满足采集
 -- kind:     inclusion
 -- reading:  Judged at the bedside.
+-- reading_zh: 床旁评估。
 -- caveats:  Nothing in the extract tells.
+-- caveats_zh: 数据中没有相关信息。
 -- sources:  none
+-- judged:   Whether the veins, or a central line in place, allow collection.
+-- judged_zh: 外周静脉或已有的中心静脉导管能否满足单采。
 -- on_fail:  changeable
 -- judgement: yes
 select patient_id, unnest(undecided('judgement', say('judgement.access'))) from norm.patients

@@ -2,8 +2,12 @@
 -- title_zh: 知情同意
 -- kind:     inclusion
 -- reading:  The latest disposition: consented or enrolled, or declined.
+-- reading_zh: 最近一次处置状态：已知情同意或已入组，或已拒绝。
 -- caveats:  Consent is asked after the list is read.
+-- caveats_zh: 知情同意在名单查阅之后才征询。
 -- sources:  table dispositions
+-- judged:   Whether the patient or the legal guardian consents.
+-- judged_zh: 患者本人或其法定监护人是否同意并签署知情同意书。
 -- on_fail:  lasting
 -- judgement: yes
 select
