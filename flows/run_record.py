@@ -39,10 +39,13 @@ class RunRecord:
             }
         )
 
+    def body(self) -> dict[str, Any]:
+        """What run.json holds so far."""
+        return {"run_id": self.run_id, "versions": versions(), "command": sys.argv, **self.content, "steps": self.steps}
+
     def write(self, path: Path) -> None:
         """Write run.json."""
-        body = {"run_id": self.run_id, "versions": versions(), "command": sys.argv, **self.content, "steps": self.steps}
-        path.write_text(json.dumps(body, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(self.body(), ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def versions() -> dict[str, str]:

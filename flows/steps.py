@@ -25,6 +25,7 @@ from transforms.features.items import load_items
 from transforms.ingest.doors import Opened, open_extract
 from transforms.normalise.build import load_maps, normalise
 from transforms.publish import folder, tables
+from transforms.publish.report import write_report
 
 
 @dataclass
@@ -188,6 +189,7 @@ def write(run: Run) -> None:
         titles={key.split(".", 1)[1]: text for key, text in titles.fetchall()},
         previous=previous,
     )
+    write_report(run.con, run.folder, run.record.body())
 
 
 def finish(run: Run) -> Path:

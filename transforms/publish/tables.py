@@ -10,7 +10,7 @@ import polars as pl
 
 from transforms.store import run_sql
 
-FORMULA = r"^[\s\p{Cf}]*[=+\-@\t\r\n|＝＋－＠]"
+FORMULA = r"^'*[\s\p{Cf}]*[=+\-@\t\r\n|＝＋－＠]"  # guarded cells too, so that reading takes off exactly what writing put there
 PLAIN_NUMBER = r"^-?\d+(\.\d+)?$"
 SMALL_COUNT = 5
 PARQUET = {
@@ -110,10 +110,17 @@ def write_csv(frame: pl.DataFrame, path: Path, *, bom: bool = False) -> None:
 
 def read_candidates(path: Path) -> pl.DataFrame | None:
     """The candidates of an earlier run as text, or None where there are none."""
-    if not path.exists():
-        return None
-    frame = pl.read_csv(path, infer_schema=False)
-    return frame.with_columns(pl.col("patient_id").str.replace(r"^'([\s\p{Cf}]*[=+\-@|＝＋－＠])", "$1"))
+    return _unguarded(path) if path.exists() else None
+
+
+def read_csv(path: Path) -> list[dict[str, str | None]] | None:
+    """The rows of a CSV that ``write_csv`` wrote, as text, empty cells None; None where there is no such file."""
+    return _unguarded(path).to_dicts() if path.exists() else None
+
+
+def _unguarded(path: Path) -> pl.DataFrame:
+    guarded = FORMULA.replace("^", "^'(", 1) + ")"
+    return pl.read_csv(path, infer_schema=False).with_columns(pl.all().str.replace(guarded, "$1"))
 
 
 def write_parquet(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:

@@ -1,0 +1,49 @@
+"""report.html: what it says, and what it never draws."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import runs
+from transforms.publish.funnel_chart import LINE, PANELS, marks
+
+SECTIONS = ("list", "changes", "funnel", "completeness", "quality", "made")
+WORDS = {f"page.report.funnel.{panel}": panel for panel in PANELS}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return runs.match(runs.NATIVE, tmp_path_factory.mktemp("report") / "out")
+
+
+def test_a_hidden_count_is_written_and_not_drawn() -> None:
+    rows: list[dict[str, str | None]] = [
+        {"item_id": "", "title": "Assessed", "remaining": "81", "failed": None, "unknown": None, "only_failing_here": None},
+        {"item_id": "I01", "title": "SLE", "remaining": "40", "failed": "<5", "unknown": "0", "only_failing_here": "<5"},
+        {"item_id": "I02", "title": "Refractory", "remaining": "<5", "failed": "20", "unknown": "5", "only_failing_here": "10"},
+    ]
+    bars, texts = marks(rows, WORDS)
+    left, width, _ = PANELS["remaining"]
+    drawn = sorted((bar["y"], bar["x"], round(bar["end"] - bar["x"], 1)) for bar in bars)
+    first, second, third = (LINE * place + LINE / 2 for place in (1, 2, 3))
+    fail, undecided = PANELS["failed"], PANELS["unknown"]
+    assert drawn == [
+        (first, left, width),  # 81 of at most 81
+        (second, left, round(width * 40 / 81, 1)),
+        (third, fail[0], fail[1] / 2),  # 10 of the 20 fail nothing else
+        (third, fail[0], fail[1]),
+        (third, undecided[0], undecided[1]),
+    ]
+    written = {(text["y"], text["text"]) for text in texts}
+    assert {(second, "<5 (<5)"), (second, "0"), (third, "<5"), (third, "20 (10)"), (third, "5")} <= written
+
+
+def test_the_report_has_every_section_and_candidate_and_asks_for_nothing(run: Path) -> None:
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert [section for section in SECTIONS if f'<section id="{section}"' not in page] == []
+    assert [row["patient_id"] for row in runs.candidates(run) if f">{row['patient_id']}<" not in page] == []
+    assert not re.search(r"<script|<link|<img|\bsrc=|style=\"|url\(|@import", page)
+    assert set(re.findall(r"https?://[^\"]+", page)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}

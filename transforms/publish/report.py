@@ -1,0 +1,126 @@
+"""report.html: a run on one page, made of the files that the run publishes and of its record, so that it says what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from rules.parameters import known_parameters
+from transforms.publish.funnel_chart import funnel_chart
+from transforms.publish.pages import environment
+from transforms.publish.tables import read_csv
+
+TIERS = ("ready", "check", "watch")
+UNUSABLE = ("unparsed", "unit_missing", "unit_unknown", "implausible")
+WORDS_SHOWN = 20  # of those that mapped to nothing; all are in unmapped.csv
+Row = dict[str, Any]
+
+
+def write_report(con: duckdb.DuckDBPyConnection, folder: Path, record: Mapping[str, Any]) -> None:
+    """Write report.html into the run's folder, after its other files; ``record``: what run.json will hold."""
+    words = dict(con.sql("select key, text from run.messages").fetchall())
+    lang = record["settings"]["lang"]
+    template = environment(words).get_template("report.html")
+    funnel = read_csv(folder / "funnel.csv") or []
+    page = template.render(
+        record=record,
+        tiers=tiers(folder),
+        moved=moved(folder),
+        changes=read_csv(folder / "changes.csv"),
+        titles=item_titles(con, words, lang),
+        funnel=funnel,
+        funnel_figure=funnel_chart(funnel, words),
+        completeness=completeness(folder),
+        quality=quality(folder, record),
+        parameters=differing(record["parameters"], lang),
+        word=lambda prefix, key: words.get(f"{prefix}.{key}", key),
+    )
+    (folder / "report.html").write_text(page, encoding="utf-8")
+
+
+def tiers(folder: Path) -> dict[str, list[Row]]:
+    """The rows of candidates.csv by tier in rank order, each with its lists taken apart and ``page``, its dossier, where there is one."""
+    written = {path.name for path in (folder / "patients").glob("*.html")}
+    by_tier: dict[str, list[Row]] = {tier: [] for tier in TIERS}
+    for row in read_csv(folder / "candidates.csv") or []:
+        name = f"{int(row['rank'] or 0):04}.html"
+        by_tier[row["tier"] or ""].append(
+            row
+            | {"page": f"patients/{name}" if name in written else None}
+            | {column: _parts(row[column]) for column in ("failing", "to_review", "unknown", "to_do")}
+            | {"drugs": [d[:-1] for c in ("immunosuppressants", "biologics") for d in _parts(row[c]) if d.endswith("*")]}
+        )
+    return by_tier
+
+
+def moved(folder: Path) -> dict[str, int]:
+    """How many listed patients are new, up, down and the same against the previous run."""
+    changes = [row["change"] for row in read_csv(folder / "candidates.csv") or []]
+    return {change: changes.count(change) for change in ("new", "up", "down", "same")}
+
+
+def item_titles(con: duckdb.DuckDBPyConnection, words: Mapping[str, str], lang: str) -> dict[str, str]:
+    """Item or criterion -> its title in the run's language."""
+    title = "title_zh" if lang == "zh" else "title"
+    criteria = {key.removeprefix("criterion."): text for key, text in words.items() if key.startswith("criterion.")}
+    return criteria | dict(con.sql(f"select item_id, {title} from run.items order by position").fetchall())
+
+
+def completeness(folder: Path) -> list[Row] | None:
+    """The rows of completeness.csv, with ``shares`` (percent by data, chart, absence; None where hidden) and ``causes``."""
+    rows = read_csv(folder / "completeness.csv")
+    if rows is None:
+        return None
+    fixed = ("item_id", "title", "patients", "pass", "fail", "review", "unknown", "by_data", "by_chart", "by_absence")
+    return [
+        row
+        | {"shares": {c: _percent(row[c], row["patients"]) for c in ("by_data", "by_chart", "by_absence")}}
+        | {"causes": {c: n for c, n in row.items() if c not in fixed and n not in (None, "", "0")}}
+        for row in rows
+    ]
+
+
+def quality(folder: Path, record: Mapping[str, Any]) -> Row:
+    """What the contract and the readers could not use: tables with causes, expectations that failed, values, words."""
+    unusable = (
+        pl.scan_parquet(folder / "rejects.parquet")
+        .filter(pl.col("cause").is_in(UNUSABLE))
+        .group_by("table", "cause")
+        .len("rows")
+        .sort("rows", "table", "cause", descending=[True, False, False])
+        .collect()
+    )
+    words = read_csv(folder / "unmapped.csv") or []
+    words.sort(key=lambda row: -int(row["rows"] or 0))
+    expectations = record["contract"]
+    return {
+        "expectations": len(expectations),
+        "held": sum(result["success"] for result in expectations),
+        "unusable": unusable.to_dicts(),
+        "words": words[:WORDS_SHOWN],
+        "words_in_all": len(words),
+        "not_mapped": [(table, reason, rows) for table, reasons in record["not_mapped"].items() for reason, rows in reasons.items()],
+    }
+
+
+def differing(values: Mapping[str, str], lang: str) -> list[Row]:
+    """The parameters in force that differ from the defaults."""
+    return [
+        {"name": name, "value": values[name], "default": p.default, "meaning": p.meaning_zh if lang == "zh" else p.meaning}
+        for name, p in known_parameters().items()
+        if values[name] != p.default
+    ]
+
+
+def _parts(cell: str | None) -> list[str]:
+    return cell.split("; ") if cell else []
+
+
+def _percent(count: str | None, of: str | None) -> float | None:
+    if not (count and of and count.isdigit() and of.isdigit() and int(of)):
+        return None
+    return 100 * int(count) / int(of)
