@@ -25,27 +25,31 @@ select
 from pulled.patients
 cross join run.settings as run;
 
--- One row per chart review that is known on day D and holds on it, with its place among those of its item.
-create or replace table norm.reviews as
+-- One row per chart review that is known on day D; is_valid: it holds on it.
+create or replace table norm.known_reviews as
 select
     r.review_id,
     r.patient_id,
     r.item_id,
     r.answer,
-    r.reviewed_date
-from pulled.chart_reviews as r
-inner join norm.patients as p on r.patient_id = p.patient_id
-left join map.review_validity as v on r.item_id = v.item_id
-where
-    r.violations = []
-    and r.reviewed_date <= p.as_of
-    and case
+    r.reviewed_date,
+    case
         when r.valid_until is not null then r.valid_until >= p.as_of
         when v.holds = 'for ever' then true
         when v.holds = 'descriptor window' then within(r.reviewed_date, p.as_of, to_days(param('sledai_window_days')))
         else within(r.reviewed_date, p.as_of, to_days(param('review_days')))
-    end
-qualify row_number() over (partition by r.patient_id, r.item_id order by r.reviewed_date desc, r.review_id desc) = 1;
+    end as is_valid
+from pulled.chart_reviews as r
+inner join norm.patients as p on r.patient_id = p.patient_id
+left join map.review_validity as v on r.item_id = v.item_id
+where r.violations = [] and r.reviewed_date <= p.as_of;
+
+-- One row per patient and item reviewed: the latest review that holds on day D.
+create or replace table norm.reviews as
+select review_id, patient_id, item_id, answer, reviewed_date
+from norm.known_reviews
+where is_valid
+qualify row_number() over (partition by patient_id, item_id order by reviewed_date desc, review_id desc) = 1;
 
 -- One row per patient with a disposition: the latest one known on day D.
 create or replace table norm.dispositions as

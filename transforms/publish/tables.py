@@ -20,6 +20,7 @@ PARQUET = {
         select patient_id, item_id, state, weight, reason_code, row_ids(evidence) as evidence
         from feat.descriptors order by patient_id, position
     """,
+    "events": 'from pub.events order by patient_id, "table", row_id',
     "gc_timeline": "from feat.gc_timeline order by patient_id, start_date",
     "rejects": """
         select table_name as "table", row_id, column_name as "column", cause from gate.rejects
@@ -46,7 +47,7 @@ def write_tables(
     ``criteria``: the columns of candidates.csv after to_do; ``titles``: criterion -> title in the run's language; ``previous``: the
     candidates of the run before, for the column change.
     """
-    run_sql(con, "transforms.publish", "record.sql", "unmapped.sql")
+    run_sql(con, "transforms.publish", "record.sql", "events.sql", "unmapped.sql")
     write_csv(candidates(con, criteria, previous), into / "candidates.csv", bom=True)
     write_csv(funnel(con, titles), into / "funnel.csv")
     write_csv(con.sql("from pub.unmapped order by all").pl(), into / "unmapped.csv")
@@ -126,7 +127,7 @@ def _unguarded(path: Path) -> pl.DataFrame:
 def write_parquet(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
     """Write the rows of a query in its order."""
     con.execute("set preserve_insertion_order = true")
-    con.execute(f"copy ({query}) to '{_quoted(path)}' (format parquet, compression zstd)")
+    con.execute(f"copy ({query}) to '{_quoted(path)}' (format parquet, compression zstd, compression_level 1)")
 
 
 def _quoted(path: Path) -> str:
