@@ -27,6 +27,9 @@ app = typer.Typer(
 )
 
 
+WAIT_SECONDS = 3600
+
+
 class Phase(StrEnum):
     """Which windows the blood counts and the washouts before collection use."""
 
@@ -100,6 +103,13 @@ def match(
         str | None, typer.Option(metavar="SIZE", help="For example 2GB; default: 60 % of the machine's memory.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Default: all cores.")] = None,
+    keep: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many runs before the latest stay in OUT; older ones are removed.")
+    ] = 30,
+    wait: Annotated[
+        int,
+        typer.Option(min=0, metavar="[SECONDS]", show_default=False, help="Wait where another run holds OUT; alone: at most an hour."),
+    ] = 0,
     keep_store: Annotated[bool, typer.Option("--keep-store", help="Keep the run's DuckDB file, to try rules on.")] = False,
     prefect: Annotated[bool, typer.Option("--prefect", help="As a Prefect flow run; so too where PREFECT_API_URL is set.")] = False,
 ) -> None:
@@ -121,6 +131,8 @@ def match(
         memory_limit=memory_limit,
         threads=threads,
         keep_store=keep_store,
+        keep=keep,
+        wait=wait,
     )
     job = nightly_flow() if prefect or os.environ.get("PREFECT_API_URL") else nightly
     folder, record = job(settings, Progress())
@@ -207,10 +219,18 @@ def sample(
     typer.echo(f"{folder}: " + ", ".join(f"{table} {count:,}" for table, count in rows.items()))
 
 
+def spelt_out(words: list[str]) -> list[str]:
+    """``--wait`` alone means an hour; Typer knows no option whose value may be left out."""
+    following = [*words[1:], ""]
+    return [
+        f"--wait={WAIT_SECONDS}" if word == "--wait" and not after.isdigit() else word for word, after in zip(words, following, strict=True)
+    ]
+
+
 def main() -> Any:
     """Run the command; a refusal prints one line and exits with its code."""
     try:
-        return app(standalone_mode=True)
+        return app(args=spelt_out(sys.argv[1:]), standalone_mode=True)
     except Refusal as refusal:
         print(f"zm001: {refusal}", file=sys.stderr)
         sys.exit(refusal.exit_code)

@@ -8,7 +8,8 @@ from typing import Any
 from flows import steps
 from flows.progress import Progress
 from flows.settings import Settings
-from transforms.publish.folder import held
+from flows.troubles import explained
+from transforms.publish.folder import apart, held
 
 
 def nightly(settings: Settings, progress: Progress | None = None) -> tuple[Path, dict[str, Any]]:
@@ -16,14 +17,17 @@ def nightly(settings: Settings, progress: Progress | None = None) -> tuple[Path,
 
     Errors: UsageError, ContractBroken, RunHeld, Refusal; nothing is then published.
     """
-    with held(settings.out) as work:
-        run = steps.begin(settings, work, progress or Progress(quiet=True))
+    progress = progress or Progress(quiet=True)
+    apart(settings.extract, settings.out)
+    with held(settings.out, wait=settings.wait, tell=progress.note) as work, explained(settings.extract, settings.out):
+        run = steps.begin(settings, work, progress)
         steps.read(run)
         steps.check(run)
         steps.select(run)
         steps.read_events(run)
         steps.judge(run)
         steps.write(run)
+        steps.prove(run)
         return steps.finish(run), run.record.content
 
 

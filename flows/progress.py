@@ -25,6 +25,10 @@ class Progress:
             yield
         self.console.print(f"  {title:<22} {time.perf_counter() - start:6.1f} s")
 
+    def note(self, text: str) -> None:
+        """Show one line that an operator should know."""
+        self.console.print(f"  {text}", markup=False)
+
 
 def summary(folder: Path, out: Path, record: dict[str, Any]) -> None:
     """Print what was read and rejected, the cohort, the tiers and where the list is."""
@@ -47,6 +51,8 @@ def summary(folder: Path, out: Path, record: dict[str, Any]) -> None:
         + ", ".join(f"{tier} {listed.get(tier, 0):,}" for tier in ("ready", "check", "watch"))
         + f"; excluded {tiers.get('excluded', 0):,}"
     )
+    if record["same_extract_as"]:
+        console.print(f"note      every file of the extract is the same as in run {record['same_extract_as']}: delivered twice?")
     if record["not_evaluated"]:
         console.print(f"not evaluated yet: {', '.join(record['not_evaluated'])}")
     console.print(f"list      {out / 'latest' / 'candidates.csv'}  (run {folder.name})")

@@ -23,3 +23,5 @@ class Settings:
     memory_limit: str | None = None
     threads: int | None = None
     keep_store: bool = False
+    keep: int = 30  # earlier runs that stay in OUT
+    wait: int = 0  # seconds for another run in OUT to end

@@ -39,6 +39,7 @@ class Run:
     con: duckdb.DuckDBPyConnection
     parameters: dict[str, str]
     opened: Opened | None = None
+    previous: Path | None = None  # the folder of the run that was the latest when this one began
 
     @property
     def folder(self) -> Path:
@@ -83,7 +84,7 @@ def in_flow_run() -> bool:
 def begin(settings: Settings, work: Path, progress: Progress) -> Run:
     """A run with its parameters checked and an empty store. UsageError: wrong parameters."""
     values = parameters(read_toml(settings.params) if settings.params else None)
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{token_hex(4)}"
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{token_hex(4)}"  # a name: which run is the latest is never read from it
     run = Run(
         settings,
         work,
@@ -99,6 +100,8 @@ def begin(settings: Settings, work: Path, progress: Progress) -> Run:
     )
     run.record.content["settings"] = {name: value for name, value in vars(settings).items() if value is not None}
     run.record.content["parameters"] = values
+    run.previous = folder.latest(settings.out)
+    run.record.content["previous"] = run.previous.name if run.previous else None
     return run
 
 
@@ -109,7 +112,9 @@ def read(run: Run) -> None:
     run.opened.load_lists(run.con)
     run.record.content["format"] = run.opened.format
     run.record.content["not_mapped"] = run.opened.counts
-    run.record.content["files"] = [vars(file) for file in run.opened.files]
+    run.record.content["files"] = files = [vars(file) for file in run.opened.files]
+    same = run.previous and folder.record_of(run.previous).get("files") == files
+    run.record.content["same_extract_as"] = run.previous.name if run.previous and same else None
 
 
 @step("check the contract")
@@ -192,11 +197,24 @@ def write(run: Run) -> None:
     write_report(run.con, run.folder, run.record.body())
 
 
+@step("hash the files again")
+def prove(run: Run) -> None:
+    """Refuse what was read where a file of the extract came, went or changed since the run began."""
+    assert run.opened is not None
+    run.opened.prove_unchanged()
+
+
 def finish(run: Run) -> Path:
-    """Write run.json, close the store, publish; returns the run's folder."""
+    """Close the store, write run.json, publish, let the oldest runs go; returns the run's folder."""
     run.con.close()
+    out = run.settings.out
+    run.record.content["number"] = folder.next_number(out)
+    run.record.content["published"] = folder.contents(run.folder)
     run.record.write(run.folder / "run.json")
-    return folder.publish(run.folder, run.settings.out, run.record.run_id)
+    published = folder.publish(run.folder, out, run.record.run_id)
+    for note in folder.prune(out, run.work, run.settings.keep, run.previous):
+        run.progress.note(note)
+    return published
 
 
 def prepare(con: duckdb.DuckDBPyConnection, values: dict[str, str], settings: Settings) -> None:

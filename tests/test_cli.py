@@ -47,7 +47,7 @@ def test_published(extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{8}", (out / "latest").readlink().name)
     assert stat.S_IMODE((out / "latest" / "candidates.csv").stat().st_mode) == 0o640
     assert stat.S_IMODE((out / "latest").stat().st_mode) == 0o750
-    assert not (out / ".work").exists()
+    assert not (out / ".zm001-work").exists()
     assert command(monkeypatch, "explain", out, "P1", "--item", "I08") == 0
     shown = capsys.readouterr()
     assert "missing_data" in shown.out

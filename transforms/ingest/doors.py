@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
+from transforms.errors import ExtractChanged, Refusal
 from transforms.ingest import detect, native
 
 
@@ -15,6 +17,7 @@ class Opened:
     """An extract behind its door: the native form, the files as the hospital delivered them, and what the door could not map."""
 
     format: str
+    folder: Path
     extract: native.Extract
     files: list[native.FileRecord]
     counts: dict[str, dict[str, int]] = field(default_factory=dict)  # table -> reason -> rows
@@ -28,6 +31,34 @@ class Opened:
             for name in ("terms", "rows"):
                 con.execute(f"insert into run.door_{name} by name from read_parquet(?)", [str(self.lists / f"unmapped_{name}.parquet")])
 
+    def prove_unchanged(self) -> None:
+        """Hash every file once more. ExtractChanged: one is not as it was when the run began, or another has come."""
+        known = {file.path: file for file in self.files}
+        try:
+            names = {native.relative(path, self.folder) for path in files_of(self.format, self.folder)}
+            with ThreadPoolExecutor(2) as pool:
+                now = dict(zip(known, pool.map(lambda name: hashed(self.folder, name), known), strict=True))
+        except (Refusal, OSError) as error:
+            gone = next((name for name in sorted(known) if not (self.folder / name).is_file()), None)
+            raise ExtractChanged.by(f"{native.shown(gone)} has gone" if gone else str(error)) from error
+        for name in sorted(set(known) | names):
+            if name not in known or name not in names or now[name] != known[name]:
+                raise ExtractChanged.by(f"{native.shown(name)} has {'changed' if name in known else 'come'}")
+
+
+def hashed(folder: Path, name: str) -> native.FileRecord:
+    """The record of one file of an extract."""
+    return native.hash_file(folder / name, name, lambda _: None)
+
+
+def files_of(form: str, folder: Path) -> list[Path]:
+    """The files that a door reads, whatever its format; ContractBroken where they are no extract."""
+    if form == "native":
+        manifest = folder / "extract.json"
+        tables = native.find(folder)[0].values()
+        return [file for table in tables for file in table.files] + [manifest] * manifest.is_file()
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
 
 def open_extract(folder: Path, work: Path, forced: str | None = None) -> Opened:
     """Recognise the format (or take the ``forced`` one), open its door, check every file.
@@ -35,14 +66,17 @@ def open_extract(folder: Path, work: Path, forced: str | None = None) -> Opened:
     Errors: UsageError where the format is not recognised or cannot be read yet; ContractBroken where a file is not whole.
     """
     form = detect.detect(folder, forced)
+    folder = folder.resolve()
     if form == "native":
+        manifest = native.inside(folder / "extract.json", folder)
+        records = [hashed(folder, manifest.name)] if manifest.is_file() else []
         extract = native.stage(folder, work)
-        return Opened(form, extract, extract.files)
+        return Opened(form, folder, extract, [*extract.files, *records])
     from transforms.ingest import mimiciv
 
     converted = work / "native"
     converted.mkdir()
-    counts = mimiciv.convert(folder, converted)
     hosp = mimiciv.hosp_of(folder)
-    files = [native.hash_file(path, path.name, lambda _: None) for path in sorted(hosp.iterdir()) if path.is_file()]
-    return Opened(form, native.stage(converted, work), files, counts, converted)
+    files = [hashed(hosp, path.name) for path in files_of(form, hosp)]
+    counts = mimiciv.convert(folder, converted)
+    return Opened(form, hosp, native.stage(converted, work), files, counts, converted)
