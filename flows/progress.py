@@ -52,7 +52,9 @@ def summary(folder: Path, out: Path, record: dict[str, Any]) -> None:
         + f"; excluded {tiers.get('excluded', 0):,}"
     )
     if record["same_extract_as"]:
-        console.print(f"note      every file of the extract is the same as in run {record['same_extract_as']}: delivered twice?")
+        console.print(
+            f"note      every file of the extract is as in run {record['same_extract_as']} (delivered again?); published all the same"
+        )
     if record["not_evaluated"]:
         console.print(f"not evaluated yet: {', '.join(record['not_evaluated'])}")
     console.print(f"list      {out / 'latest' / 'candidates.csv'}  (run {folder.name})")

@@ -24,7 +24,7 @@ def runs_in(out: Path) -> list[str]:
 def test_a_kill_between_any_two_file_operations_leaves_whole_runs_and_is_mended_by_the_next(tmp_path: Path) -> None:
     told = subprocess.run([sys.executable, "-m", "tests.killed", tmp_path / "out"], capture_output=True, text=True, check=False)
     assert (told.returncode, told.stderr) == (0, "")
-    assert int(told.stdout.split()[0]) > 60  # moments at which a run was killed
+    assert int(told.stdout.split()[0]) > 40  # moments at which a run was killed
 
 
 @pytest.mark.parametrize(
