@@ -27,6 +27,7 @@ class Parameter:
     unit: str
     meaning: str
     meaning_zh: str
+    unit_zh: str
 
     def checked(self, value: object) -> str:
         """The value as text; UsageError where it is no such value or out of range."""

@@ -64,9 +64,9 @@ def test_every_list_is_in_concepts_and_the_other_way_round() -> None:
     assert len(NAMES) == len(set(NAMES))
 
 
-@pytest.mark.parametrize("column", ["title_en", "title_zh", "scope", "version", "status"])
+@pytest.mark.parametrize("column", ["title_en", "title_zh", "scope", "version", "status", "scope_zh"])
 def test_concepts_are_complete(column: str) -> None:
-    assert list(CONCEPTS[0]) == ["concept", "title_en", "title_zh", "scope", "version", "status"]
+    assert list(CONCEPTS[0]) == ["concept", "title_en", "title_zh", "scope", "version", "status", "scope_zh"]
     assert [row["concept"] for row in CONCEPTS if not row[column]] == []
 
 

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from rules import engine
-from rules.book import BOOK, book
+from rules.book import BOOKS, book
 from rules.parameters import known_parameters
 from transforms.store import csv_frame
 
@@ -69,8 +69,9 @@ def test_parameters_are_all_used() -> None:
     assert [name for name in known_parameters() if f"'{name}'" not in texts and f'"{name}"' not in texts] == []
 
 
-def test_the_criteria_book_is_current() -> None:
-    assert BOOK.read_text(encoding="utf-8") == book()
+@pytest.mark.parametrize("lang", BOOKS)
+def test_the_criteria_book_is_current(lang: str) -> None:
+    assert BOOKS[lang].read_text(encoding="utf-8") == book(lang), "make book"
 
 
 def test_nothing_names_a_registry_or_a_machine() -> None:

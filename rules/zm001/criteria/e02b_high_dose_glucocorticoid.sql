@@ -2,7 +2,7 @@
 -- title_zh: 2个月内糖皮质激素≥1.5 mg/kg/日持续≥14天
 -- kind:     exclusion
 -- reading:  14 or more consecutive days, one of them within 2 calendar months, on each of which the systemic prednisone-equivalent is at least 1.5 mg per kg of the latest weight within 365 days; days count one by one, a pulse is not averaged.
--- reading_zh: 连续≥14天（其中至少1天在2个日历月内），每天的全身用糖皮质激素泼尼松等效剂量均≥1.5 mg/kg（按365天内最近一次体重）；逐日计算，冲击剂量不作平均。
+-- reading_zh: 连续≥14天（其中至少一天在2个日历月内），每天的全身用糖皮质激素泼尼松等效剂量均≥1.5 mg/kg（按365天内最近一次体重）；逐日计算，冲击剂量不作平均。
 -- caveats:  Without a weight only doses below 60 mg are certain not to reach it.
 -- caveats_zh: 无体重记录时，只有低于60 mg的剂量可确定未达到该界限。
 -- sources:  class glucocorticoid within 2 months 13 days; analyte body_weight ever; derived feat.doses

@@ -2,11 +2,11 @@
 -- title_zh: 符合2019 EULAR/ACR分类标准的系统性红斑狼疮
 -- kind:     inclusion
 -- reading:  ANA ever positive and at least 10 points, one of them clinical, by results, codes and chart reviews of any time up to day D. An SLE diagnosis without the points is for a clinician.
--- reading_zh: 抗核抗体（ANA）曾阳性，且按截至D日任何时间的检验结果、诊断编码和病历核查累计≥10分，其中至少1项为临床条目。有SLE诊断而分数不足者，由医生判断。
+-- reading_zh: 抗核抗体（ANA）曾阳性，且按截至D日任何时间的检验结果、诊断编码和病历核查累计≥10分，其中至少一项为临床条目。有SLE诊断而分数不足者，由医生判断。
 -- caveats:  Fever, biopsy classes and most skin and joint findings stand in notes, so the points proven are the least there are; nothing recorded ever fails this.
 -- caveats_zh: 发热、肾活检病理分型以及多数皮肤和关节表现只见于病历文书，因此已证实的分数是下限；仅因无记录从不判为不符合。
 -- sources:  items classification ever; concept sle in diagnoses ever; derived feat.classification
--- judged:   Whether a patient with an SLE diagnosis whose records do not prove 10 points meets the classification by what stands in notes.
+-- judged:   Whether a patient with an SLE diagnosis whose records do not prove 10 points meets the 2019 EULAR/ACR classification by what stands in notes.
 -- judged_zh: 有SLE诊断但记录不足以证实10分者，结合病历文书是否符合2019 EULAR/ACR分类标准。
 -- on_fail:  changeable
 with diagnosed as (

@@ -1,7 +1,7 @@
 -- title:    SLEDAI-2K of at least 7, or a vital organ involved
 -- title_zh: SLEDAI-2K≥7分，或重要脏器受累
 -- kind:     inclusion
--- reading:  The latest recorded total within P:sledai_window_days, else the bounds of the descriptors; or platelets within P:blood_days below 30, or below 50 with bleeding within 30 days.
+-- reading:  The latest recorded total within P:sledai_window_days, else the bounds of the descriptors; or platelets within P:blood_days below 30 ×10⁹/L, or below 50 ×10⁹/L with bleeding within 30 days.
 -- reading_zh: P:sledai_window_days内最近一次记录的总分；无记录时，以各条目推算的上下界为准；或P:blood_days内血小板低于30×10⁹/L，或低于50×10⁹/L且30天内有出血。
 -- caveats:  Descriptors that stand in notes stay unknown, so records alone almost never prove a score below 7; drug-induced low counts are not told apart.
 -- caveats_zh: 只见于病历文书的条目保持未知，因此仅凭结构化记录几乎无法证明总分低于7分；药物所致的血细胞减少无法区分。
