@@ -9,6 +9,7 @@ import pytest
 
 from tests import runs
 from transforms.publish.funnel_chart import LINE, PANELS, marks
+from transforms.publish.report import grouped
 
 SECTIONS = ("list", "changes", "funnel", "completeness", "quality", "made")
 WORDS = {f"page.report.funnel.{panel}": panel for panel in PANELS}
@@ -47,3 +48,15 @@ def test_the_report_has_every_section_and_candidate_and_asks_for_nothing(run: Pa
     assert [row["patient_id"] for row in runs.candidates(run) if f">{row['patient_id']}<" not in page] == []
     assert not re.search(r"<script|<link|<img|\bsrc=|style=\"|url\(|@import", page)
     assert set(re.findall(r"https?://[^\"]+", page)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+
+
+def test_three_items_of_a_criterion_in_a_row_are_shown_as_one() -> None:
+    assert grouped(["I01", "I08a", "I08b", "I08c", "I08e", "I09d", "I09e", "E13b", "E13c", "E13d", "E14a"]) == [
+        ("I01", "I01"),
+        ("I08", "I08a–c"),
+        ("I08e", "I08e"),
+        ("I09d", "I09d"),
+        ("I09e", "I09e"),
+        ("E13", "E13b–d"),
+        ("E14a", "E14a"),
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,26 @@ def tiers(folder: Path) -> dict[str, list[Row]]:
         by_tier[row["tier"] or ""].append(
             row
             | {"page": f"patients/{name}" if name in written else None}
-            | {column: _parts(row[column]) for column in ("failing", "to_review", "unknown", "to_do")}
+            | {column: grouped(_parts(row[column])) for column in ("failing", "to_review", "unknown")}
+            | {"to_do": _parts(row["to_do"])}
             | {"drugs": [d[:-1] for c in ("immunosuppressants", "biologics") for d in _parts(row[c]) if d.endswith("*")]}
         )
     return by_tier
+
+
+def grouped(item_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Item ids as they are shown, each as (id to explain, text): three and more of a criterion in a row become one, I08a–d."""
+    runs: list[list[str]] = []
+    for item in item_ids:
+        follows = runs and item[:3] == runs[-1][-1][:3] and item[3:] and ord(item[3:]) == ord(runs[-1][-1][3:]) + 1
+        if follows:
+            runs[-1].append(item)
+        else:
+            runs.append([item])
+    shown: list[tuple[str, str]] = []
+    for run in runs:
+        shown += [(run[0][:3], f"{run[0]}–{run[-1][3:]}")] if len(run) > 2 else [(item, item) for item in run]
+    return shown
 
 
 def moved(folder: Path) -> dict[str, int]:
