@@ -38,7 +38,7 @@ def summary(folder: Path, out: Path, record: dict[str, Any]) -> None:
         f"read      {sum(t['rows'] for t in tables.values()):,} rows of {len(tables)} tables,"
         f" {sum(t['rejected'] for t in tables.values()):,} rejected (rejects.parquet)"
     )
-    patients = tables["patients"]["rows"]
+    patients = tables["patients"]["rows"] - tables["patients"]["duplicates"]
     if record["cohort"]:
         console.print(f"assessed  {record['cohort']:,} of {patients:,} patients")
     else:

@@ -186,12 +186,10 @@ def write(run: Run) -> None:
     run.folder.mkdir(exist_ok=True)
     gate.rejects(run.con, "run.cohort")
     previous = tables.read_candidates(run.settings.out / "latest" / "candidates.csv")
-    titles = run.con.sql("select key, text from run.messages where starts_with(key, 'step.') or starts_with(key, 'criterion.')")
     tables.write_tables(
         run.con,
         run.folder,
         criteria=list(dict.fromkeys(engine.protocol_items().values())),
-        titles={key.split(".", 1)[1]: text for key, text in titles.fetchall()},
         previous=previous,
     )
     write_report(run.con, run.folder, run.record.body())

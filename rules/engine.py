@@ -107,7 +107,7 @@ def load_trial(con: duckdb.DuckDBPyConnection, lang: str) -> None:
 
 
 def messages(con: duckdb.DuckDBPyConnection, lang: str) -> pl.DataFrame:
-    """One row per message key with its text in the language: messages.csv, and the titles of analytes, concepts and scored items."""
+    """One row per message key with its text in the language: messages.csv, titles of items, criteria, analytes, concepts, scored items."""
     text = "title_zh" if lang == "zh" else "title_en"
     titles = con.sql(f"""
         select 'analyte.' || analyte as key, {text} as text from map.analytes
@@ -119,7 +119,8 @@ def messages(con: duckdb.DuckDBPyConnection, lang: str) -> pl.DataFrame:
         pl.concat_str(pl.lit("criterion."), "criterion_id").alias("key"), pl.col(chosen).alias("text")
     )
     catalogue = csv_frame(PACKAGE, "messages.csv").select("key", pl.col(lang).alias("text"))
-    return pl.concat([catalogue, criteria, titles.select("key", "text")])
+    own = pl.DataFrame([(f"title.{item.item_id}", item.header[chosen]) for item in items()], schema=["key", "text"], orient="row")
+    return pl.concat([catalogue, criteria, own, titles.select("key", "text")])
 
 
 def evaluate(con: duckdb.DuckDBPyConnection, only: str | None = None) -> None:

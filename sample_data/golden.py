@@ -13,7 +13,7 @@ from flows.nightly import nightly
 from flows.settings import Settings
 
 HERE = Path(__file__).parent
-COPIED = ("candidates.csv", "funnel.csv", "unmapped.csv")
+COPIED = ("candidates.csv", "funnel.csv", "completeness.csv", "unmapped.csv")
 VERDICTS = ["patient_id", "item_id", "verdict", "basis", "reason_code", "evidence_date", "next_date", "fail_kind"]
 
 

@@ -1,18 +1,21 @@
-"""The published tables as files: candidates.csv, verdicts.parquet, funnel.csv, rejects.parquet, unmapped.csv."""
+"""The published tables as files: the list, counts and Parquet."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
+from transforms.publish.worklist import questions, write_worklist
 from transforms.store import run_sql
 
 FORMULA = r"^'*[\s\p{Cf}]*[=+\-@\t\r\n|＝＋－＠]"  # guarded cells too, so that reading takes off exactly what writing put there
 PLAIN_NUMBER = r"^-?\d+(\.\d+)?$"
 SMALL_COUNT = 5
+COUNTS = {"funnel": "step", "completeness": "position"}
 PARQUET = {
     "verdicts": "select * exclude (position) from pub.verdict_rows order by patient_id, position",
     "features": "from pub.features order by patient_id",
@@ -39,17 +42,20 @@ def write_tables(
     into: Path,
     *,
     criteria: list[str],
-    titles: dict[str, str],
     previous: pl.DataFrame | None,
 ) -> None:
     """Write every table of a run into the folder ``into``.
 
-    ``criteria``: the columns of candidates.csv after to_do; ``titles``: criterion -> title in the run's language; ``previous``: the
+    ``criteria``: the columns of candidates.csv after to_do; ``previous``: the
     candidates of the run before, for the column change.
     """
-    run_sql(con, "transforms.publish", "record.sql", "events.sql", "unmapped.sql")
-    write_csv(candidates(con, criteria, previous), into / "candidates.csv", bom=True)
-    write_csv(funnel(con, titles), into / "funnel.csv")
+    run_sql(con, "transforms.publish", "record.sql", "events.sql", "counts.sql", "worklist.sql", "unmapped.sql")
+    words = dict(con.sql("select key, text from run.messages").fetchall())
+    listed = candidates(con, criteria, previous)
+    write_csv(listed, into / "candidates.csv", bom=True)
+    write_worklist(listed, questions(con), words, into / "worklist.xlsx")
+    for name, order in COUNTS.items():
+        write_csv(counts(con, name, order, words), into / f"{name}.csv")
     write_csv(con.sql("from pub.unmapped order by all").pl(), into / "unmapped.csv")
     for name, query in PARQUET.items():
         write_parquet(con, query, into / f"{name}.parquet")
@@ -90,16 +96,13 @@ def changes(listed: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame
     return listed.join(before, on="patient_id", how="left").select("patient_id", change=change)
 
 
-def funnel(con: duckdb.DuckDBPyConnection, titles: dict[str, str]) -> pl.DataFrame:
-    """step, item_id, title, remaining, failed, unknown, only_failing_here; counts from 1 to 4 are written ``<5``."""
-    frame = con.sql("select * from pub.funnel order by step").pl()
-    counts = ["remaining", "failed", "unknown", "only_failing_here"]
-    hidden = [
-        pl.when(pl.col(c).is_between(1, SMALL_COUNT - 1)).then(pl.lit(f"<{SMALL_COUNT}")).otherwise(pl.col(c).cast(pl.String)).alias(c)
-        for c in counts
-    ]
-    title = pl.col("title_key").replace_strict(titles, default=pl.col("title_key"), return_dtype=pl.String)
-    return frame.with_columns(hidden).select("step", "item_id", title.alias("title"), *counts)
+def counts(con: duckdb.DuckDBPyConnection, name: str, place: str, words: Mapping[str, str]) -> pl.DataFrame:
+    """pub.funnel or pub.completeness with titles in the run's language; counts from 1 to 4 are written ``<5``."""
+    frame = con.sql(f"select * from pub.{name} order by {place}").pl()
+    count = pl.selectors.integer().exclude("step")
+    hidden = pl.when(count.is_between(1, SMALL_COUNT - 1)).then(pl.lit(f"<{SMALL_COUNT}")).otherwise(count.cast(pl.String)).name.keep()
+    title = pl.col("title_key").replace_strict(words, return_dtype=pl.String)
+    return frame.drop("position", strict=False).with_columns(hidden, title).rename({"title_key": "title"})
 
 
 def write_csv(frame: pl.DataFrame, path: Path, *, bom: bool = False) -> None:

@@ -10,6 +10,7 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping
+from copy import copy
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def _dress(sheet: Any, frame: pl.DataFrame) -> dict[str, dict[str, int]]:
         if COLOURED.fullmatch(name):
             for word, colour in COLOURS.items():
                 cell = WriteOnlyCell(sheet)
-                cell._style = column._style
+                cell._style = copy(column._style)
                 cell.fill = solid(colour)
                 styles[name][word] = cell.style_id
     sheet.freeze_panes = "D2"
@@ -122,7 +123,12 @@ def _add_checks(sheet: Any, asked: pl.DataFrame, words: Mapping[str, str]) -> No
     }
     for name, (rule, kind, prompt) in allowed.items():
         check = DataValidation(
-            **rule, allow_blank=True, promptTitle=name, prompt=words[f"sheet.{prompt}_prompt"], errorTitle=name, error=words[f"sheet.{kind}_error"]
+            **rule,
+            allow_blank=True,
+            promptTitle=name,
+            prompt=words[f"sheet.{prompt}_prompt"],
+            errorTitle=name,
+            error=words[f"sheet.{kind}_error"],
         )
         check.showInputMessage = check.showErrorMessage = True
         letter = _letter(asked.columns.index(name))
@@ -131,11 +137,13 @@ def _add_checks(sheet: Any, asked: pl.DataFrame, words: Mapping[str, str]) -> No
 
 
 def _rows(frame: pl.DataFrame, styles: Mapping[str, Mapping[str, int]]) -> str:
-    """The rows below the header as the workbook spells them; an empty cell is left to its column's style."""
+    """The rows below the header as the workbook spells them."""
     cells = []
     for place, (name, kind) in enumerate(frame.schema.items()):
         value = pl.col(name)
-        style = value.cast(pl.String).replace_strict(dict(styles[name]), default=styles[name][""], return_dtype=pl.Int64)
+        style = pl.lit(styles[name][""])
+        if COLOURED.fullmatch(name):
+            style = value.replace_strict(styles[name], default=styles[name][""], return_dtype=pl.Int32)
         opened = pl.format('<c r="{}{}" s="{}"', pl.lit(_letter(place)), "row", style)
         if kind == pl.Date:
             cell = pl.format("{}><v>{}</v></c>", opened, (value - EPOCH).dt.total_days())
@@ -144,21 +152,21 @@ def _rows(frame: pl.DataFrame, styles: Mapping[str, Mapping[str, int]]) -> str:
         else:
             safe = value.cast(pl.String).str.replace_all(r"_(x[0-9A-Fa-f]{4}_)", "_x005F_${1}").str.replace_many(MARKUP)
             cell = pl.format('{} t="inlineStr"><is><t xml:space="preserve">{}</t></is></c>', opened, safe)
-        cells.append(pl.when(value.is_not_null()).then(cell).otherwise(pl.lit("")))
+        cells.append(pl.when(value.is_not_null()).then(cell).otherwise(pl.format("{}/>", opened)))
     row = pl.concat_str([pl.format('<row r="{}">', "row"), *cells, pl.lit("</row>")])
     return frame.with_row_index("row", offset=2).select(row.str.join("")).item() or ""
 
 
 def _write_zip(skeleton: io.BytesIO, rows: Mapping[str, str], path: Path) -> None:
     """Write the workbook's parts, with the rows in their sheets, each under the same time stamp."""
-    with zipfile.ZipFile(skeleton) as made, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as file:
+    with zipfile.ZipFile(skeleton) as made, zipfile.ZipFile(path, "w") as file:
         for part in made.infolist():
             text = made.read(part)
             if part.filename in rows:
+                text = re.sub(rb'<dimension ref="[^"]*" ?/>', b"", text)  # of the header alone; readers may trust it
                 text = text.replace(b"</sheetData>", rows[part.filename].encode() + b"</sheetData>", 1)
             entry = zipfile.ZipInfo(part.filename, ZIPPED)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            file.writestr(entry, text)
+            file.writestr(entry, text, zipfile.ZIP_DEFLATED, compresslevel=3)
 
 
 def _letter(place: int) -> str:

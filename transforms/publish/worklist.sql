@@ -1,6 +1,8 @@
 -- The lines of the worklist's second sheet: one per undecided item of a listed patient, asked so that yes and no are the
 -- answers of a chart review (of an inclusion yes passes, of an exclusion yes fails). A criterion is asked about as a whole
 -- where its own review is contradicted. Judgement items are asked too: nobody but the site can answer them.
+create or replace macro filled(message, a, b) as replace(replace(message, '{1}', a), '{2}', b);
+
 create or replace table pub.questions as
 with undecided as (
     select patient_id, item_id, position, verdict
@@ -20,12 +22,16 @@ select
     u.item_id,
     u.position,
     u.verdict,
-    replace(replace(form.text, '{1}', ask.text), '{2}', coalesce(v.reason, '')) as question,
-    array_to_string(v.evidence[:5], '; ') || case when len(v.evidence) > 5 then '; +' || (len(v.evidence) - 5) else '' end as evidence,
+    case
+        when v.reason_code = 'judgement' then filled(form.text, ask.text, '')
+        else filled(record.text, filled(form.text, ask.text, ''), coalesce(v.reason, ''))
+    end as question,
+    nullif(concat_ws('; ', array_to_string(v.evidence[:5], '; '), '+' || nullif(greatest(len(v.evidence) - 5, 0), 0)), '') as evidence,
     sha256(u.patient_id || chr(10) || u.item_id)[:12] as line_code
 from undecided as u
 inner join pub.candidates as c on u.patient_id = c.patient_id and c.is_listed
 inner join pub.verdict_rows as v on u.patient_id = v.patient_id and u.item_id = v.item_id
 inner join kinds as k on u.item_id = k.item_id
 inner join run.messages as ask on 'ask.' || u.item_id = ask."key"
+inner join run.messages as record on record."key" = 'ask.record'
 inner join run.messages as form on case k.kind when 'inclusion' then 'ask.meets' else 'ask.excludes' end = form."key";
