@@ -91,7 +91,7 @@ def completeness(folder: Path) -> list[Row] | None:
     rows = read_csv(folder / "completeness.csv")
     if rows is None:
         return None
-    fixed = ("item_id", "title", "patients", "pass", "fail", "review", "unknown", "by_data", "by_chart", "by_absence")
+    fixed = ("item_id", "title", "patients", "pass", "fail", "review", "unknown", "by_data", "by_chart", "by_absence", "not_applicable")
     return [
         row
         | {"shares": {c: _percent(row[c], row["patients"]) for c in ("by_data", "by_chart", "by_absence")}}
