@@ -14,6 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rules import engine
+from rules.version import book_version, code_list_versions, events_version, messages_version, rule_versions
+
 LIBRARIES = ("duckdb", "polars", "great-expectations", "prefect", "pyarrow")
 
 
@@ -48,10 +51,19 @@ class RunRecord:
         path.write_text(json.dumps(self.body(), ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
 
 
-def versions() -> dict[str, str]:
-    """Versions of the project, Python and the main libraries."""
+def versions() -> dict[str, Any]:
+    """Versions of the project, Python, the main libraries, the trial and its book, and hashes of what decides verdicts and texts.
+
+    ``rules``: item -> hash; ``code_lists``: list or map -> hash; ``events``: hash of how events.parquet is made.
+    """
     return {
         "zm001": version("zm001"),
         "python": platform.python_version(),
         **{name: version(name) for name in LIBRARIES},
+        "trial": engine.trial()["version"],
+        "book": book_version(),
+        "messages": messages_version(),
+        "events": events_version(),
+        "rules": rule_versions(),
+        "code_lists": code_list_versions(),
     }

@@ -1,5 +1,8 @@
 -- What the assessed patients' rows say, for tracing and for telling one run from the next.
 
+-- What of a row's violations comes from the row alone, not from day D.
+create or replace macro told_of(violations) as
+    case when violations <> [] then nullif(list_filter(violations, lambda v: not ends_with(v, ':date_out_of_range')), []) end;
 create or replace macro left_out(status) as
     coalesce(status in ('refuted', 'entered-in-error', 'cancelled', 'not-done', 'preliminary'), false);
 -- What became of a row: the first that holds.
@@ -55,18 +58,19 @@ coded as (
             'diagnoses' as "table", diagnosis_id as row_id, patient_id, code_system, code, display, recorded_date as known_date,
             coalesce(onset_date, recorded_date) as event_date, end_date, status, violations,
             hash(
-                code_system, code, case when code_system = 'LOCAL' then display end, onset_date, end_date, recorded_date, status, violations
+                code_system, code, case when code_system = 'LOCAL' then display end, onset_date, end_date, recorded_date, status,
+                told_of(violations)
             ) as row_hash
         from pulled.diagnoses
         union all
         select
             'procedures', procedure_id, patient_id, code_system, code, display, performed_date, performed_date, null, status, violations,
-            hash(code_system, code, case when code_system = 'LOCAL' then display end, performed_date, status, violations)
+            hash(code_system, code, case when code_system = 'LOCAL' then display end, performed_date, status, told_of(violations))
         from pulled.procedures
         union all
         select
             'immunizations', immunization_id, patient_id, code_system, code, display, given_date, given_date, null, status, violations,
-            hash(code_system, code, case when code_system = 'LOCAL' then display end, given_date, status, violations)
+            hash(code_system, code, case when code_system = 'LOCAL' then display end, given_date, status, told_of(violations))
         from pulled.immunizations
     ) as d
     inner join norm.patients as p on d.patient_id = p.patient_id
@@ -83,13 +87,13 @@ measured as (
             violations,
             hash(
                 code_system, code, case when code_system = 'LOCAL' then test_name end, collected_at, value, unit, ref_low, ref_high, flag,
-                status, violations
+                status, told_of(violations)
             ) as row_hash
         from pulled.labs
         union all
         select
             'observations', observation_id, patient_id, code_system, code, null, observed_at::date, value, unit, status, violations,
-            hash(code_system, code, observed_at, value, unit, on_oxygen, status, violations)
+            hash(code_system, code, observed_at, value, unit, on_oxygen, status, told_of(violations))
         from pulled.observations
     ) as r
     inner join norm.patients as p on r.patient_id = p.patient_id
@@ -136,7 +140,7 @@ select
     state_of(m.violations, m.start_date, p.as_of, m.status, i.names is null),
     hash(
         m.code_system, m.code, m.drug_name, m.route, m.dose_value, m.dose_unit, m.doses_per_day, m.quantity, m.strength_value, m.strength_unit,
-        m.days_supply, m.start_date, m.end_date, m.kind, m.as_needed, m.status, m.violations
+        m.days_supply, m.start_date, m.end_date, m.kind, m.as_needed, m.status, told_of(m.violations)
     )
 from pulled.medications as m
 inner join norm.patients as p on m.patient_id = p.patient_id
@@ -156,7 +160,7 @@ select
     case when r.item_id is null then [] else [r.item_id] end,
     concat_ws(' ', r.item_id, r.answer),
     coalesce(h.state, state_of(r.violations, r.reviewed_date, p.as_of, null, false)),
-    hash(r.item_id, r.answer, r.reviewed_date, r.valid_until, r.violations)
+    hash(r.item_id, r.answer, r.reviewed_date, r.valid_until, told_of(r.violations))
 from pulled.chart_reviews as r
 inner join norm.patients as p on r.patient_id = p.patient_id
 left join reviews as h on r.review_id = h.review_id
@@ -166,7 +170,7 @@ select
     case when d.status is null then [] else [d.status] end,
     concat_ws(' ', d.status, d.reason),
     coalesce(l.state, state_of(d.violations, d.recorded_date, p.as_of, null, false)),
-    hash(d.status, d.recorded_date, d.violations)
+    hash(d.status, d.recorded_date, told_of(d.violations))
 from pulled.dispositions as d
 inner join norm.patients as p on d.patient_id = p.patient_id
 left join dispositions as l on d.disposition_id = l.disposition_id;
