@@ -91,7 +91,7 @@ class Browser:
             assert part, "Chromium ended"
             self.rest += part
         text, self.rest = self.rest.split(b"\0", 1)
-        return json.loads(text)  # type: ignore[no-any-return]
+        return json.loads(text)
 
     def heard(self, message: dict[str, Any]) -> None:
         """Remember an event."""

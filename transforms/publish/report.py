@@ -52,7 +52,7 @@ def tiers(folder: Path) -> dict[str, list[Row]]:
             row
             | {"page": f"patients/{name}" if name in written else None}
             | {column: grouped(_parts(row[column])) for column in ("failing", "to_review", "unknown")}
-            | {"to_do": _parts(row["to_do"])}
+            | {"to_do": _parts(row["to_do"]), "chance": _chance(row["expected_pass"]), "activity": _activity(row)}
             | {"drugs": [d[:-1] for c in ("immunosuppressants", "biologics") for d in _parts(row[c]) if d.endswith("*")]}
         )
     return by_tier
@@ -134,6 +134,15 @@ def differing(values: Mapping[str, str], lang: str) -> list[Row]:
 
 def _parts(cell: str | None) -> list[str]:
     return cell.split("; ") if cell else []
+
+
+def _chance(share: str | None) -> str:
+    number = float(share or 0)
+    return f"{number:.2f}" if number == 0 or number >= 0.005 else "<0.01"
+
+
+def _activity(row: Mapping[str, str | None]) -> str:
+    return row["sledai_recorded"] or f"{row['sledai_low']}–{row['sledai_high']}"
 
 
 def _percent(count: str | None, of: str | None) -> float | None:
