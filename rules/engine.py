@@ -17,7 +17,6 @@ PACKAGE = "rules.zm001"
 SCALAR_MACROS = ("windows.sql", "outcomes.sql")  # used by every layer
 TABLE_MACROS = ("results.sql", "records.sql")  # read norm.*, so they are defined once it is there
 OUTCOME = {
-    "patient_id": "VARCHAR",
     "verdict": "VARCHAR",
     "basis": "VARCHAR",
     "reason_code": "VARCHAR",
@@ -29,6 +28,8 @@ OUTCOME = {
     "fail_kind": "VARCHAR",
     "is_final": "BOOLEAN",
 }
+FIELDS = ", ".join(f"{name} {kind}" for name, kind in OUTCOME.items())
+SHAPE = {"patient_id": "VARCHAR", "outcome": f"STRUCT({FIELDS})"}  # what a rule file's SELECT gives
 REQUIRED = ("title", "title_zh", "kind", "reading", "reading_zh", "caveats", "caveats_zh", "sources", "on_fail")
 HEADER = re.compile(r"^-- (\w+):\s*(.*)$")
 
@@ -128,13 +129,11 @@ def evaluate(con: duckdb.DuckDBPyConnection, only: str | None = None) -> None:
 
     RuleError: a rule file breaks the shape.
     """
-    columns = ", ".join(f'"{name}" {kind}' for name, kind in OUTCOME.items())
-    con.execute(f"create or replace table rule.outcomes (item_id varchar, {columns})")
+    con.execute(f"create or replace table rule.outcomes (item_id varchar, patient_id varchar, {FIELDS})")
     evaluated = [item for item in items() if only in (None, item.item_id)]
     for item in evaluated:
         _check_shape(con, item)
-        names = ", ".join(OUTCOME)
-        con.execute(f"insert into rule.outcomes select '{item.item_id}', {names} from ({item.sql})")
+        con.execute(f"insert into rule.outcomes select '{item.item_id}', patient_id, unnest(outcome) from ({item.sql})")
     _check_complete(con, [item.item_id for item in evaluated])
 
 
@@ -189,7 +188,7 @@ def _check_shape(con: duckdb.DuckDBPyConnection, item: Item) -> None:
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise RuleError(f"{item.file}: holds {len(statements)} statements; allowed: one SELECT")
     shape = dict(con.execute(f"select column_name, column_type from (describe {item.sql})").fetchall())
-    for name, kind in OUTCOME.items():
+    for name, kind in SHAPE.items():
         if shape.get(name, "absent").lower() != kind.lower():
             raise RuleError(f"{item.file}: column {name} is {shape.get(name, 'absent')}; expected {kind}")
 

@@ -83,12 +83,12 @@ end;
 create or replace macro blood_count_at_least(wanted, threshold) as table
 select
     patient_id,
-    unnest(judge(
+    judge(
         latest,
         nothing,
         at_least(latest.interval_, threshold),
         '≥ ' || threshold || coalesce(' ' || u.canonical_unit, '')
-    ))
+    ) as outcome
 from latest_result(wanted, null)
 inner join map.analytes as u on u.analyte = wanted;
 
@@ -130,7 +130,7 @@ create or replace macro said_estimate(estimate, creatinine, weight) as say(
 create or replace macro active_virus(igm_analyte, dna_analyte) as table
 select
     i.patient_id,
-    unnest(case
+    case
         when i.latest.serology = 'positive' and d.latest.viral_load = 'above'
             then failed(said_result(i.latest) || said_result(d.latest), cited(i.latest) || cited(d.latest), 'changeable')
         when i.latest.serology = 'positive' then failed(said_result(i.latest), cited(i.latest), 'changeable')
@@ -141,7 +141,7 @@ select
         when i.latest is null and d.latest is null then settle([i.nothing, d.nothing])
         when i.latest is null then i.nothing
         else d.nothing
-    end)
+    end as outcome
 from latest_result(igm_analyte, param('viral_days')) as i
 inner join latest_result(dna_analyte, param('viral_days')) as d on i.patient_id = d.patient_id;
 

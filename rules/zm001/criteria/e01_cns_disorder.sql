@@ -34,13 +34,13 @@ doubtful as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when v.patient_id is not null then failed(said_event(v), v.evidence || coalesce(s.evidence, []), 'lasting')
         when s.patient_id is not null
             then failed(said_event(s), s.evidence, 'timed', leaves_window(s.event_date, to_days(365)))
         when d.patient_id is not null then to_review('needs_attribution', said_event(d), d.evidence)
         else n.nothing
-    end)
+    end as outcome
 from norm.patients as p
 left join never as v on p.patient_id = v.patient_id
 left join seizure as s on p.patient_id = s.patient_id

@@ -28,12 +28,12 @@ active as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when r.patient_id is not null
             then failed(said_event(r), r.evidence, 'timed', leaves_window(r.event_date, interval 2 month))
         when a.patient_id is not null then to_review('needs_attribution', said_event(a), a.evidence)
         else n.nothing
-    end)
+    end as outcome
 from norm.patients as p
 left join recent as r on p.patient_id = r.patient_id
 left join active as a on p.patient_id = a.patient_id

@@ -81,7 +81,7 @@ contributing as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when f.end_date is not null and c.goes_on
             then failed(say('dose.high', f.start_date, f.end_date, shown(p.weight)), c.high_rows, 'changeable')
         when f.end_date is not null
@@ -96,7 +96,7 @@ select
         when n.nothing.verdict <> 'pass' then n.nothing
         when c.evidence is null then absent(say('dose.not_high'))
         else passed(say('dose.not_high'), c.evidence)
-    end)
+    end as outcome
 from patients as p
 left join found as f on p.patient_id = f.patient_id
 left join contributing as c on p.patient_id = c.patient_id

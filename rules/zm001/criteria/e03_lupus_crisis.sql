@@ -10,4 +10,4 @@
 -- judged_zh: 近2个月内的狼疮危象是否仍未控制，是否因此不适合参加研究。
 -- on_fail:  changeable
 -- judgement: yes
-select patient_id, unnest(undecided('judgement', say('judgement.crisis'))) from norm.patients
+select patient_id, undecided('judgement', say('judgement.crisis')) as outcome from norm.patients

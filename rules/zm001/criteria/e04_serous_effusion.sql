@@ -15,10 +15,10 @@ with doubtful as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when d.patient_id is not null then to_review('needs_attribution', said_event(d), d.evidence)
         else n.nothing
-    end)
+    end as outcome
 from norm.patients as p
 left join doubtful as d on p.patient_id = d.patient_id
 inner join no_record('diagnoses', ['effusion'], ['effusion'], interval 2 month) as n on p.patient_id = n.patient_id

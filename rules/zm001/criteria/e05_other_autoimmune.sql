@@ -15,10 +15,10 @@ with found as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when f.patient_id is not null then to_review('needs_attribution', said_event(f), f.evidence)
         else n.nothing
-    end)
+    end as outcome
 from norm.patients as p
 left join found as f on p.patient_id = f.patient_id
 inner join no_record('diagnoses', ['autoimmune_other'], ['autoimmune_other'], interval 2 year) as n on p.patient_id = n.patient_id

@@ -24,7 +24,7 @@ recorded as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when m.patient_id is not null or r.patient_id is not null
             then failed(
                 case when m.patient_id is not null then say('drug.given', m.ingredient, m.start_date) else said_event(r) end,
@@ -32,7 +32,7 @@ select
                 'lasting'
             )
         else n.nothing
-    end)
+    end as outcome
 from norm.patients as p
 left join products as m on p.patient_id = m.patient_id
 left join recorded as r on p.patient_id = r.patient_id

@@ -24,11 +24,11 @@ with used as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when u.goes_on then failed(say('drug.goes_on', u.ingredient), u.evidence, 'changeable')
         when u.patient_id is not null then failed(say('drug.last_day', u.ingredient, u.last_date, 28), u.evidence, 'timed', u.last_date + 29)
         else n.nothing
-    end)
+    end as outcome
 from norm.patients as p
 left join used as u on p.patient_id = u.patient_id
 inner join no_medication(['investigational'], to_days(28), 'any') as n on p.patient_id = n.patient_id

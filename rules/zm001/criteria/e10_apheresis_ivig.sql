@@ -60,4 +60,4 @@ parts as (
     inner join no_medication_before(['ivig'], ['ivig systemic'], to_days(14), 'collection') as nm on p.patient_id = nm.patient_id
 )
 
-select patient_id, unnest(all_of(parts)) from parts
+select patient_id, all_of(parts) as outcome from parts

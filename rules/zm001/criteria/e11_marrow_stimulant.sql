@@ -22,11 +22,11 @@ with given as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when g.goes_on then failed(say('drug.goes_on', g.ingredient), g.evidence, 'changeable')
         when g.patient_id is not null then failed(say('drug.last_day', g.ingredient, g.last_date, 5), g.evidence, 'timed', g.last_date + 6)
         else n.nothing
-    end)
+    end as outcome
 from norm.patients as p
 left join given as g on p.patient_id = g.patient_id
 inner join no_medication_before(['marrow_stimulant'], ['marrow_stimulant systemic'], to_days(5), 'collection') as n

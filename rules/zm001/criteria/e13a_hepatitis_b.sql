@@ -38,7 +38,7 @@ told as (
 
 select
     t.patient_id,
-    unnest(case
+    case
         when is_marked and dna.viral_load = 'above' then failed(reason, results, 'changeable')
         when is_marked and dna is null then undecided(no_dna.reason_code, reason || no_dna.reason, no_dna.evidence)
         when is_marked and hbsag.serology = 'positive'
@@ -66,7 +66,7 @@ select
         when hbsag is null and hbcab is null then settle([no_hbsag, no_hbcab])
         when hbsag is null then no_hbsag
         else no_hbcab
-    end)
+    end as outcome
 from told as t
 left join chain_of_use('hbv_antiviral') as a on t.patient_id = a.patient_id
 inner join no_medication(['hbv_antiviral'], to_days(0), 'systemic') as n on t.patient_id = n.patient_id

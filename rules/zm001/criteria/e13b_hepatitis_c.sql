@@ -11,7 +11,7 @@
 -- on_fail:  changeable
 select
     a.patient_id,
-    unnest(case
+    case
         when a.latest is null then a.nothing
         when a.latest.serology = 'equivocal' then to_review('needs_attribution', said_result(a.latest), cited(a.latest))
         when a.latest.serology = 'positive' and r.latest is null then r.nothing
@@ -22,6 +22,6 @@ select
         when r.latest.viral_load = 'above'
             then to_review('conflicting_data', said_result(a.latest) || said_result(r.latest), cited(a.latest) || cited(r.latest))
         else passed(said_result(a.latest), cited(a.latest))
-    end)
+    end as outcome
 from latest_result('hcv_ab', param('virology_days')) as a
 inner join latest_result('hcv_rna', param('virology_days')) as r on a.patient_id = r.patient_id

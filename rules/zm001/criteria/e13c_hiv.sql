@@ -11,7 +11,7 @@
 -- on_fail:  lasting
 select
     a.patient_id,
-    unnest(case
+    case
         when h.patient_id is not null and a.latest.serology = 'positive'
             then failed(said_event(h) || said_result(a.latest), h.evidence || cited(a.latest), 'lasting')
         when h.patient_id is not null then failed(said_event(h), h.evidence, 'lasting')
@@ -19,6 +19,6 @@ select
         when a.latest.serology = 'positive' then failed(said_result(a.latest), cited(a.latest), 'lasting')
         when a.latest.serology = 'negative' then passed(said_result(a.latest), cited(a.latest))
         else to_review('needs_attribution', said_result(a.latest), cited(a.latest))
-    end)
+    end as outcome
 from latest_result('hiv_ab', param('virology_days')) as a
 left join events(['hiv'], ['diagnoses'], null) as h on a.patient_id = h.patient_id

@@ -19,11 +19,11 @@ doubtful as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when f.patient_id is not null then failed(said_event(f), f.evidence, 'lasting')
         when d.patient_id is not null then to_review('needs_attribution', said_event(d), d.evidence)
         else n.nothing
-    end)
+    end as outcome
 from norm.patients as p
 left join found as f on p.patient_id = f.patient_id
 left join doubtful as d on p.patient_id = d.patient_id

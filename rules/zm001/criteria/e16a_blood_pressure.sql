@@ -63,13 +63,13 @@ two as (
 
 select
     s.patient_id,
-    unnest(case
+    case
         when t.high_count = 2 then failed(t.reason, t.evidence, 'changeable')
         when t.normal_count = t.day_count then passed(t.reason, t.evidence)
         when t.high_count >= 1 and t.high_count + t.normal_count = t.day_count then to_review('conflicting_data', t.reason, t.evidence)
         when t.patient_id is not null then undecided('censored', t.reason, t.evidence)
         else settle([s.nothing, d.nothing])
-    end)
+    end as outcome
 from latest_result('systolic', 90) as s
 inner join latest_result('diastolic', 90) as d on s.patient_id = d.patient_id
 left join two as t on s.patient_id = t.patient_id

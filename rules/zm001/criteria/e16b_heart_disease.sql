@@ -61,4 +61,4 @@ parts as (
     inner join no_record('diagnoses', ['cardiac_fail'], ['cardiac_fail', 'cardiac_grade'], interval 6 month) as n on p.patient_id = n.patient_id
 )
 
-select patient_id, unnest(all_of(parts)) from parts
+select patient_id, all_of(parts) as outcome from parts

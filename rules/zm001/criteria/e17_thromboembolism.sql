@@ -13,10 +13,10 @@ with found as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when f.patient_id is not null then failed(said_event(f), f.evidence, 'timed', leaves_window(f.event_date, interval 6 month))
         else n.nothing
-    end)
+    end as outcome
 from norm.patients as p
 left join found as f on p.patient_id = f.patient_id
 inner join no_record('diagnoses', ['vte'], ['vte'], interval 6 month) as n on p.patient_id = n.patient_id

@@ -50,12 +50,12 @@ found as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when f.patient_id is not null
             then failed(said_event(f), f.evidence, 'timed', leaves_window(f.event_date, interval 5 year))
         when r.patient_id is not null then to_review('needs_attribution', said_event(r), r.evidence)
         else n.nothing
-    end)
+    end as outcome
 from norm.patients as p
 left join found as f on p.patient_id = f.patient_id and f.verdict = 'fail'
 left join found as r on p.patient_id = r.patient_id and r.verdict = 'review'

@@ -64,4 +64,4 @@ parts as (
     inner join no_record('diagnoses', ['infection'], ['infection'], to_days(14)) as n on p.patient_id = n.patient_id
 )
 
-select patient_id, unnest(all_of(parts)) from parts
+select patient_id, all_of(parts) as outcome from parts

@@ -10,4 +10,4 @@
 -- judged_zh: 是否存在影响依从性的因素，或患者不愿、不能遵守研究程序。
 -- on_fail:  changeable
 -- judgement: yes
-select patient_id, unnest(undecided('judgement', say('judgement.compliance'))) from norm.patients
+select patient_id, undecided('judgement', say('judgement.compliance')) as outcome from norm.patients

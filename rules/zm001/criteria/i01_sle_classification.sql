@@ -15,7 +15,7 @@ with diagnosed as (
 
 select
     c.patient_id,
-    unnest(case
+    case
         when c.is_met
             then dated(
                 passed(
@@ -28,6 +28,6 @@ select
         when d.patient_id is not null
             then to_review('needs_attribution', said_event(d) || say('classification.open', c.class_low, c.class_high), d.evidence)
         else undecided('missing_data', say('classification.open', c.class_low, c.class_high))
-    end)
+    end as outcome
 from feat.classification as c
 left join diagnosed as d on c.patient_id = d.patient_id

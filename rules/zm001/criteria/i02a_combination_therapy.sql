@@ -136,4 +136,4 @@ parts as (
     ) as nb on p.patient_id = nb.patient_id
 )
 
-select patient_id, unnest(all_of(parts)) from parts
+select patient_id, all_of(parts) as outcome from parts

@@ -51,11 +51,11 @@ contributing as (
 
 select
     j.patient_id,
-    unnest(case
+    case
         when not j.holds_drug then undecided('missing_data', say('dose.none'))
         when j.is_open then undecided('dose_unknown', say('dose.unknown'), c.evidence)
         when j.changed_date is null then passed(say('dose.stable'), c.evidence)
         else dated(failed(say('dose.changed', j.changed_date), c.evidence, 'timed', j.changed_date + 14), j.changed_date)
-    end)
+    end as outcome
 from judged as j
 left join contributing as c on j.patient_id = c.patient_id

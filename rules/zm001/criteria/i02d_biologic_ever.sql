@@ -20,11 +20,11 @@ with used as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when u.patient_id is not null then passed(say('drug.given', u.ingredient, u.start_date), u.evidence)
         when n.nothing.verdict = 'pass' then absent_fail(n.nothing.reason, 'changeable')
         else n.nothing
-    end)
+    end as outcome
 from norm.patients as p
 left join used as u on p.patient_id = u.patient_id
 inner join no_medication(['biologic'], null, 'systemic') as n on p.patient_id = n.patient_id

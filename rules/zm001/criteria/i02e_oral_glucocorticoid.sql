@@ -47,7 +47,7 @@ told as (
 
 select
     t.patient_id,
-    unnest(case
+    case
         when t.low_mg > 60 then failed(t.reason, t.evidence, 'changeable')
         when t.high_mg <= 60 and t.low_mg >= 7.5 then passed(t.reason, t.evidence)
         when t.high_mg <= 60 and t.low_mg > 0 and c.patient_id is not null
@@ -60,7 +60,7 @@ select
                 else failed(t.reason || say('record.absent', '@class.combination'), t.evidence, 'changeable')
             end
         else undecided('dose_unknown', t.reason, t.evidence)
-    end)
+    end as outcome
 from told as t
 left join combined as c on t.patient_id = c.patient_id
 inner join no_medication_before(

@@ -37,7 +37,7 @@ earlier as (
 
 select
     patient_id,
-    unnest(case
+    case
         when positives is not null
             then passed(flatten(list_transform(positives, lambda r: said_result(r))), flatten(list_transform(positives, lambda r: cited(r))))
         when equivocals is not null
@@ -56,6 +56,6 @@ select
             then settle(list_filter(missing, lambda m: m.reason_code = 'unusable_data'))
         when positive_date is not null then undecided('stale_data', say('serology.positive_before', positive_date))
         else undecided('missing_data', flatten(list_transform(missing, lambda m: m.reason)))
-    end)
+    end as outcome
 from together
 left join earlier using (patient_id)

@@ -88,6 +88,6 @@ organ as (
     ) as n on c.patient_id = n.patient_id
 )
 
-select s.patient_id, unnest(any_of([s.part, o.part]))
+select s.patient_id, any_of([s.part, o.part]) as outcome
 from score as s
 inner join organ as o on s.patient_id = o.patient_id

@@ -9,7 +9,7 @@
 -- on_fail:  timed
 select
     patient_id,
-    unnest(final(dated(
+    final(dated(
         case
             when age_low >= 18 and age_high <= 70
                 then passed(say('age.inside', age_text), [cite('patients', patient_id, null)])
@@ -30,7 +30,7 @@ select
             else undecided('missing_data', say('age.straddles', age_text))
         end,
         null
-    )))
+    )) as outcome
 from (
     select *, case when age_low = age_high then age_low::varchar else age_low || '-' || age_high end as age_text
     from norm.patients

@@ -12,9 +12,9 @@
 -- judgement: yes
 select
     patient_id,
-    unnest(case
+    case
         when death_date <= as_of
             then final(failed(say('survival.died', death_date), [cite('patients', patient_id, death_date)], 'lasting'))
         else undecided('judgement', say('judgement.survival'))
-    end)
+    end as outcome
 from norm.patients

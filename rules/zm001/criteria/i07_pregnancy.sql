@@ -48,7 +48,7 @@ pregnancies as (
 
 select
     p.patient_id,
-    unnest(case
+    case
         when p.sex = 'male' then final(not_applicable(say('pregnancy.male'), []))
         when p.is_past_childbearing then not_applicable(say('pregnancy.age', p.age_low), [])
         when b.patient_id is not null and s.patient_id is null then not_applicable(said_event(b), b.evidence)
@@ -62,7 +62,7 @@ select
         when blood.latest is not null then to_review('needs_attribution', said_result(blood.latest), cited(blood.latest))
         when urine.latest.serology = 'positive' then to_review('needs_attribution', said_result(urine.latest), cited(urine.latest))
         else blood.nothing
-    end)
+    end as outcome
 from (select *, age_low > param('childbearing_max_age') as is_past_childbearing from norm.patients) as p
 left join barren as b on p.patient_id = b.patient_id
 left join later_signs as s on p.patient_id = s.patient_id

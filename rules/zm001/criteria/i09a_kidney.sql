@@ -56,4 +56,4 @@ parts as (
     from together
 )
 
-select patient_id, unnest(any_of(parts)) from parts
+select patient_id, any_of(parts) as outcome from parts

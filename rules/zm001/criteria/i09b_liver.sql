@@ -21,4 +21,4 @@ with parts as (
     left join events(['gilbert'], ['diagnoses'], null) as g on alt.patient_id = g.patient_id
 )
 
-select patient_id, unnest(all_of(parts)) from parts
+select patient_id, all_of(parts) as outcome from parts

@@ -15,4 +15,4 @@ with parts as (
     inner join latest_result('aptt', param('chemistry_days')) as aptt on inr.patient_id = aptt.patient_id
 )
 
-select patient_id, unnest(all_of(parts)) from parts
+select patient_id, all_of(parts) as outcome from parts

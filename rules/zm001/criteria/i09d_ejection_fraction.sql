@@ -7,5 +7,5 @@
 -- caveats_zh: 超声心动图报告常只见于病历文书。
 -- sources:  analyte lvef within P:heart_days
 -- on_fail:  changeable
-select patient_id, unnest(judge(latest, nothing, at_least(latest.interval_, 50), '≥ 50 %'))
+select patient_id, judge(latest, nothing, at_least(latest.interval_, 50), '≥ 50 %') as outcome
 from latest_result('lvef', param('heart_days'))

@@ -7,5 +7,5 @@
 -- caveats_zh: 是否吸氧常无记录；只有明确记录为吸氧的读数才不采用。
 -- sources:  analyte spo2 within 90 days
 -- on_fail:  changeable
-select patient_id, unnest(judge(latest, nothing, greater(latest.interval_, 92), '> 92 %'))
+select patient_id, judge(latest, nothing, greater(latest.interval_, 92), '> 92 %') as outcome
 from latest_result('spo2', 90)

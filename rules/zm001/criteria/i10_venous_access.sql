@@ -10,4 +10,4 @@
 -- judged_zh: 外周静脉或已有的中心静脉导管能否满足单采。
 -- on_fail:  changeable
 -- judgement: yes
-select patient_id, unnest(undecided('judgement', say('judgement.access'))) from norm.patients
+select patient_id, undecided('judgement', say('judgement.access')) as outcome from norm.patients

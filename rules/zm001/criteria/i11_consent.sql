@@ -12,7 +12,7 @@
 -- judgement: yes
 select
     p.patient_id,
-    unnest(case
+    case
         when d.status in ('consented', 'enrolled')
             then final(passed(
                 say('consent.is', d.status, d.recorded_date), [cite('dispositions', d.disposition_id, d.recorded_date)]
@@ -22,6 +22,6 @@ select
                 say('consent.is', d.status, d.recorded_date), [cite('dispositions', d.disposition_id, d.recorded_date)], 'lasting'
             ))
         else undecided('judgement', say('judgement.consent'))
-    end)
+    end as outcome
 from norm.patients as p
 left join norm.dispositions as d on p.patient_id = d.patient_id
