@@ -111,6 +111,7 @@ def match(
         typer.Option(min=0, metavar="[SECONDS]", show_default=False, help="Wait where another run holds OUT; alone: at most an hour."),
     ] = 0,
     keep_store: Annotated[bool, typer.Option("--keep-store", help="Keep the run's DuckDB file, to try rules on.")] = False,
+    dossiers: Annotated[int, typer.Option(min=0, help="Dossiers to write, from the first of the list on; 0: none.")] = 50,
     prefect: Annotated[bool, typer.Option("--prefect", help="As a Prefect flow run; so too where PREFECT_API_URL is set.")] = False,
 ) -> None:
     from flows.nightly import nightly, nightly_flow
@@ -133,6 +134,7 @@ def match(
         keep_store=keep_store,
         keep=keep,
         wait=wait,
+        dossiers=dossiers,
     )
     job = nightly_flow() if prefect or os.environ.get("PREFECT_API_URL") else nightly
     folder, record = job(settings, Progress())

@@ -25,3 +25,4 @@ class Settings:
     keep_store: bool = False
     keep: int = 30  # earlier runs that stay in OUT
     wait: int = 0  # seconds for another run in OUT to end
+    dossiers: int = 50  # from the first of the list on

@@ -25,6 +25,7 @@ from transforms.features.items import load_items
 from transforms.ingest.doors import Opened, open_extract
 from transforms.normalise.build import load_maps, normalise
 from transforms.publish import folder, tables
+from transforms.publish.dossier import write_dossiers
 from transforms.publish.report import write_report
 
 
@@ -192,6 +193,7 @@ def write(run: Run) -> None:
         criteria=list(dict.fromkeys(engine.protocol_items().values())),
         previous=previous,
     )
+    write_dossiers(run.con, run.folder, run.settings.dossiers, run.settings.lang)
     write_report(run.con, run.folder, run.record.body())
 
 

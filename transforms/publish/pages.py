@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,13 @@ def environment(words: Mapping[str, str]) -> Environment:
     )
     css = resource(TEMPLATES, "templates", "style.css").read_text(encoding="utf-8")
     templates.globals["style"] = {"css": Markup(css), "sha256": Markup(f"sha256-{b64encode(sha256(css.encode()).digest()).decode()}")}
-    templates.globals["t"] = lambda key, *values: said(words[key], *values)
+    templates.globals["t"] = speaker(words)
     return templates
+
+
+def speaker(words: Mapping[str, str]) -> Callable[..., str]:
+    """What says a word of the catalogue with its arguments. KeyError: no such key."""
+    return lambda key, *values: said(words[key], *values)
 
 
 def said(text: str, *values: Any) -> str:
