@@ -15,6 +15,7 @@ from transforms.publish.pages import environment
 from transforms.publish.tables import read_csv
 
 TIERS = ("ready", "check", "watch")
+DECIDED_BY = ("by_data", "by_chart", "by_absence", "not_applicable")
 UNUSABLE = ("unparsed", "unit_missing", "unit_unknown", "implausible")
 WORDS_SHOWN = 20  # of those that mapped to nothing; all are in unmapped.csv
 Row = dict[str, Any]
@@ -24,7 +25,9 @@ def write_report(con: duckdb.DuckDBPyConnection, folder: Path, record: Mapping[s
     """Write report.html into the run's folder, after its other files; ``record``: what run.json will hold."""
     words = dict(con.sql("select key, text from run.messages").fetchall())
     lang = record["settings"]["lang"]
-    template = environment(words).get_template("report.html")
+    templates = environment(words)
+    templates.filters["thousands"] = thousands
+    template = templates.get_template("report.html")
     funnel = read_csv(folder / "funnel.csv") or []
     page = template.render(
         record=record,
@@ -32,6 +35,7 @@ def write_report(con: duckdb.DuckDBPyConnection, folder: Path, record: Mapping[s
         moved=moved(folder),
         changes=read_csv(folder / "changes.csv"),
         titles=item_titles(con, words, lang),
+        parts_decided=DECIDED_BY,
         funnel=funnel,
         funnel_figure=funnel_chart(funnel, words),
         completeness=completeness(folder),
@@ -87,15 +91,15 @@ def item_titles(con: duckdb.DuckDBPyConnection, words: Mapping[str, str], lang: 
 
 
 def completeness(folder: Path) -> list[Row] | None:
-    """The rows of completeness.csv, with ``shares`` (percent by data, chart, absence; None where hidden) and ``causes``."""
+    """The rows of completeness.csv with ``shares`` (percent by what decides it; None where hidden) and ``causes`` of the undecided."""
     rows = read_csv(folder / "completeness.csv")
     if rows is None:
         return None
-    fixed = ("item_id", "title", "patients", "pass", "fail", "review", "unknown", "by_data", "by_chart", "by_absence", "not_applicable")
+    not_causes = {"item_id", "title", "patients", "pass", "fail", "review", "unknown", *DECIDED_BY}
     return [
         row
-        | {"shares": {c: _percent(row[c], row["patients"]) for c in ("by_data", "by_chart", "by_absence")}}
-        | {"causes": {c: n for c, n in row.items() if c not in fixed and n not in (None, "", "0")}}
+        | {"shares": {part: _percent(row[part], row["patients"]) for part in DECIDED_BY}}
+        | {"causes": {cause: count for cause, count in row.items() if cause not in not_causes and count not in (None, "", "0")}}
         for row in rows
     ]
 
@@ -130,6 +134,11 @@ def differing(values: Mapping[str, str], lang: str) -> list[Row]:
         for name, p in known_parameters().items()
         if values[name] != p.default
     ]
+
+
+def thousands(count: int | str) -> str:
+    """A count with commas; a hidden one as it is."""
+    return f"{int(count):,}" if str(count).isdigit() else str(count)
 
 
 def _parts(cell: str | None) -> list[str]:
