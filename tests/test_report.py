@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests import runs
-from transforms.publish.funnel_chart import LINE, PANELS, marks
+from transforms.publish.funnel_chart import BAR, LINE, PANELS, baseline, funnel_chart
 from transforms.publish.report import grouped
 
 SECTIONS = ("list", "changes", "funnel", "completeness", "quality", "made")
-WORDS = {f"page.report.funnel.{panel}": panel for panel in PANELS}
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +25,19 @@ def test_a_hidden_count_is_written_and_not_drawn() -> None:
         {"item_id": "I01", "title": "SLE", "remaining": "40", "failed": "<5", "unknown": "0", "only_failing_here": "<5"},
         {"item_id": "I02", "title": "Refractory", "remaining": "<5", "failed": "20", "unknown": "5", "only_failing_here": "10"},
     ]
-    bars, texts = marks(rows, WORDS)
+    figure = funnel_chart(rows, str)
     left, width, _ = PANELS["remaining"]
-    drawn = sorted((bar["y"], bar["x"], round(bar["end"] - bar["x"], 1)) for bar in bars)
-    first, second, third = (LINE * place + LINE / 2 for place in (1, 2, 3))
+    first, second, third = (LINE * line + (LINE - BAR) / 2 for line in (1, 2, 3))
     fail, undecided = PANELS["failed"], PANELS["unknown"]
-    assert drawn == [
+    assert sorted((bar["y"], bar["x"], round(bar["x2"] - bar["x"], 1)) for bar in figure.marks["bands"]) == [
         (first, left, width),  # 81 of at most 81
         (second, left, round(width * 40 / 81, 1)),
         (third, fail[0], fail[1] / 2),  # 10 of the 20 fail nothing else
         (third, fail[0], fail[1]),
         (third, undecided[0], undecided[1]),
     ]
-    written = {(text["y"], text["text"]) for text in texts}
-    assert {(second, "<5 (<5)"), (second, "0"), (third, "<5"), (third, "20 (10)"), (third, "5")} <= written
+    said = {(text.y, text.says) for text in figure.texts}
+    assert {(baseline(2), "<5 (<5)"), (baseline(2), "0"), (baseline(3), "<5"), (baseline(3), "20 (10)"), (baseline(3), "5")} <= said
 
 
 def test_the_report_has_every_section_and_candidate_and_asks_for_nothing(run: Path) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 
 from rules.parameters import known_parameters
 from transforms.publish.funnel_chart import funnel_chart
-from transforms.publish.pages import environment
+from transforms.publish.pages import environment, speaker
 from transforms.publish.tables import read_csv
 
 TIERS = ("ready", "check", "watch")
@@ -23,12 +23,15 @@ Row = dict[str, Any]
 
 def write_report(con: duckdb.DuckDBPyConnection, folder: Path, record: Mapping[str, Any]) -> None:
     """Write report.html into the run's folder, after its other files; ``record``: what run.json will hold."""
+    from markupsafe import Markup
+
     words = dict(con.sql("select key, text from run.messages").fetchall())
     lang = record["settings"]["lang"]
     templates = environment(words)
     templates.filters["thousands"] = thousands
     template = templates.get_template("report.html")
     funnel = read_csv(folder / "funnel.csv") or []
+    figure = funnel_chart([row for row in funnel if row["step"] != "0"], speaker(words))
     page = template.render(
         record=record,
         tiers=tiers(folder),
@@ -37,7 +40,8 @@ def write_report(con: duckdb.DuckDBPyConnection, folder: Path, record: Mapping[s
         titles=item_titles(con, words, lang),
         parts_decided=DECIDED_BY,
         funnel=funnel,
-        funnel_figure=funnel_chart(funnel, words),
+        figure=figure,
+        marks=Markup(figure.svg()),
         completeness=completeness(folder),
         quality=quality(folder, record),
         parameters=differing(record["parameters"], lang),
