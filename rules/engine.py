@@ -79,7 +79,10 @@ def protocol_items() -> dict[str, str]:
 
 
 def load_trial(con: duckdb.DuckDBPyConnection, lang: str) -> None:
-    """Define the shared scalar macros; fill run.items, run.messages and map.review_validity. Needs run.parameters and run.tables."""
+    """Define the shared scalar macros; fill run.items, run.messages, run.acts and map.review_validity.
+
+    Needs run.parameters and run.tables.
+    """
     run_sql(con, "transforms.normalise", "rows.sql", "intervals.sql")
     run_sql(con, "rules.shared", *SCALAR_MACROS)
     rows = [
@@ -98,6 +101,7 @@ def load_trial(con: duckdb.DuckDBPyConnection, lang: str) -> None:
     schema = ["item_id", "criterion_id", "position", "kind", "title", "title_zh", "on_fail", "is_judgement"]
     load(con, "run.items", pl.DataFrame(rows, schema=schema, orient="row"))
     load(con, "run.messages", messages(con, lang))
+    load(con, "run.acts", csv_frame(PACKAGE, "acts.csv").with_row_index("place").cast({"turn": pl.Int64}))
     known = csv_frame("data_contracts", "review_items.csv")["item_id"].to_list()
     for_ever = set(trial()["reviews_hold_for_ever"])  # type: ignore[call-overload]
     holds = [
@@ -143,11 +147,11 @@ def load_table_macros(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def combine(con: duckdb.DuckDBPyConnection) -> None:
-    """Fill pub.answers, pub.items, pub.verdicts and pub.candidates: chart reviews, criteria, tiers, ranks."""
+    """Fill pub.answers, pub.items, pub.verdicts, pub.candidates and pub.steps: chart reviews, criteria, tiers, ranks, what to do."""
     missing = sorted({protocol_items()[item] for item in not_evaluated()})
     load(con, "run.not_evaluated", pl.DataFrame({"criterion_id": missing}, schema={"criterion_id": pl.String}))
     run_sql(con, "rules.shared", "chart_reviews.sql")
-    run_sql(con, PACKAGE, "combine.sql", "ranking.sql")
+    run_sql(con, PACKAGE, "combine.sql", "ranking.sql", "to_do.sql")
 
 
 def not_evaluated() -> list[str]:

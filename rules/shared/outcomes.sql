@@ -17,6 +17,17 @@ create or replace macro say(message) as [{'key': message, 'args': []::varchar[]}
 (message, a, b, c, d, e, f) as
     [{'key': message, 'args': [a::varchar, b::varchar, c::varchar, d::varchar, e::varchar, f::varchar]}];
 
+-- A text of messages.csv with its arguments put in; the first is given apart, since it may be a key and then its text is put in.
+create or replace macro filled(message, first_argument, args) as
+    replace(replace(replace(replace(replace(replace(
+        message,
+        '{1}', coalesce(first_argument, '?')),
+        '{2}', coalesce(args[2], '?')),
+        '{3}', coalesce(args[3], '?')),
+        '{4}', coalesce(args[4], '?')),
+        '{5}', coalesce(args[5], '?')),
+        '{6}', coalesce(args[6], '?'));
+
 create or replace macro newest(evidence) as list_max(list_transform(evidence, lambda e: e.on_date));
 create or replace macro newest_known(evidence) as list_max(list_transform(evidence, lambda e: e.known_date));
 

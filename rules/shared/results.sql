@@ -53,7 +53,9 @@ left join picked as k on w.patient_id = k.patient_id
 left join older as o on w.patient_id = o.patient_id;
 
 create or replace macro cited(latest) as [cite(latest.source_table, latest.row_id, latest.taken_date)];
-create or replace macro shown(latest) as trim(latest.value) || coalesce(' ' || nullif(trim(latest.unit), ''), '');
+-- The value as it came, with its unit; the units of no dimension (1, {titer}) are left out.
+create or replace macro shown(latest) as
+    trim(latest.value) || coalesce(' ' || nullif(regexp_replace(trim(latest.unit), '^(1|\{.*\})$', ''), ''), '');
 create or replace macro analyte_of(latest) as '@analyte.' || latest.analyte;
 
 -- The latest result against a fixed limit; is_met is what the comparison of its interval gave: true, false or null (censored).

@@ -1,15 +1,20 @@
 -- Tiers, expected_pass and the order of the list (protocol §2 and §6).
+
+-- One row per item or criterion: how often it passes among the assessed patients whose records or charts decide it.
+create or replace table pub.chances as
+select
+    item_id,
+    (count(*) filter (where verdict = 'pass') + 1) / (count(*) filter (where verdict in ('pass', 'fail')) + 2)::double as pass_share
+from pub.verdicts
+where basis in ('data', 'chart')
+group by item_id;
+
+-- What an undecided item puts into the product.
+create or replace macro chance_of(pass_share, verdict) as coalesce(pass_share, 0.5) * case verdict when 'review' then 0.5 else 1 end;
+
 create or replace table pub.candidates as
 with open_items as (
     select * from pub.verdicts where not (is_judgement and verdict in ('review', 'unknown'))
-),
-
-chance as (
-    select
-        item_id,
-        (count(*) filter (where verdict = 'pass') + 1) / (count(*) filter (where verdict in ('pass', 'fail')) + 2)::double as pass_share
-    from (select * from pub.verdicts where basis in ('data', 'chart'))
-    group by item_id
 ),
 
 summed as (
@@ -24,16 +29,14 @@ summed as (
         case
             when bool_and(v.fail_kind = 'timed') filter (where v.verdict = 'fail') then max(v.next_date) filter (where v.verdict = 'fail')
         end as next_date,
-        list(
-            coalesce(c.pass_share, 0.5) * case v.verdict when 'review' then 0.5 else 1 end order by v.position
-        ) filter (where v.is_leaf and v.verdict in ('review', 'unknown')) as shares,
+        list(chance_of(c.pass_share, v.verdict) order by v.position) filter (where v.is_leaf and v.verdict in ('review', 'unknown')) as shares,
         list(v.item_id order by v.position)
             filter (where v.verdict = 'fail' and (v.is_leaf or (v.has_chart_part and v.chart_fails))) as failing,
         list(v.item_id order by v.position)
             filter (where v.verdict = 'review' and (v.is_leaf or v.has_chart_part)) as to_review,
         list(v.item_id order by v.position) filter (where v.verdict = 'unknown' and v.is_leaf) as unknown
     from (select *, list_contains(list_transform(evidence, lambda e: e.ref[1:14]), 'chart_reviews:') as chart_fails from open_items) as v
-    left join chance as c on v.item_id = c.item_id
+    left join pub.chances as c on v.item_id = c.item_id
     group by v.patient_id
 ),
 

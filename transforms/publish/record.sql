@@ -19,14 +19,7 @@ select
     s.patient_id,
     s.item_id,
     min(s.place) as place,
-    replace(replace(replace(replace(replace(replace(
-        coalesce(m.text, s.said."key"),
-        '{1}', coalesce(a.text, s.said.args[1], '?')),
-        '{2}', coalesce(s.said.args[2], '?')),
-        '{3}', coalesce(s.said.args[3], '?')),
-        '{4}', coalesce(s.said.args[4], '?')),
-        '{5}', coalesce(s.said.args[5], '?')),
-        '{6}', coalesce(s.said.args[6], '?')) as sentence
+    filled(coalesce(m.text, s.said."key"), coalesce(a.text, s.said.args[1]), s.said.args) as sentence
 from said as s
 left join run.messages as m on s.said."key" = m."key"
 left join run.messages as a on starts_with(s.said.args[1], '@') and s.said.args[1][2:] = a."key"
@@ -144,8 +137,12 @@ select
     c.disposition,
     nullif(array_to_string(c.failing, '; '), '') as failing,
     nullif(array_to_string(c.to_review, '; '), '') as to_review,
-    nullif(array_to_string(c.unknown, '; '), '') as unknown
+    nullif(array_to_string(c.unknown, '; '), '') as unknown,
+    t.to_do
 from pub.candidates as c
 inner join pub.features as f on c.patient_id = f.patient_id
 left join pub.last_records as l on c.patient_id = l.patient_id
+left join (
+    select patient_id, string_agg("text", '; ' order by step_no) as to_do from pub.steps group by patient_id
+) as t on c.patient_id = t.patient_id
 where c.is_listed;

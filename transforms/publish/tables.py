@@ -24,6 +24,7 @@ PARQUET = {
         from feat.descriptors order by patient_id, position
     """,
     "events": 'from pub.events order by patient_id, "table", row_id',
+    "steps": "from pub.steps order by patient_id, step_no",
     "gc_timeline": "from feat.gc_timeline order by patient_id, start_date",
     "rejects": """
         select table_name as "table", row_id, column_name as "column", cause from gate.rejects
@@ -72,8 +73,8 @@ def candidates(con: duckdb.DuckDBPyConnection, criteria: list[str], previous: pl
     absent = [pl.lit(None, pl.String).alias(c) for c in criteria if c not in frame.columns]
     fixed = [*listed.columns[:4], "change", *listed.columns[4:]]
     return frame.with_columns(
-        *absent, pl.col("expected_pass").map_elements(lambda p: f"{p:.6f}", pl.String), to_do=pl.lit(None, pl.String)
-    ).select(*fixed, "to_do", *criteria)
+        *absent, pl.col("expected_pass").map_elements(lambda p: f"{p:.6f}", pl.String)
+    ).select(*fixed, *criteria)
 
 
 def changes(listed: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
