@@ -54,10 +54,28 @@ def test_messages_speak_both_languages_and_are_all_said() -> None:
     texts = "".join(file.read_text(encoding="utf-8") for file in SQL)
     said = set(KEY.findall(texts))
     assert said <= set(catalogue["key"]) | {"result.", "chart."}, said - set(catalogue["key"])
-    plain = [
-        key for key in catalogue["key"] if key.split(".")[0] not in ("class", "table", "step", "chart", "result", "page", "ask", "sheet")
-    ]
+    elsewhere = ("class", "table", "step", "chart", "result", "page", "ask", "sheet", "todo")
+    plain = [key for key in catalogue["key"] if key.split(".")[0] not in elsewhere]
     assert [key for key in plain if f"'{key}'" not in texts and f"'@{key}'" not in texts] == []
+
+
+def test_acts_name_items_sentences_and_texts_that_exist() -> None:
+    acts = csv_frame("rules.zm001", "acts.csv")
+    keys = set(csv_frame("rules.zm001", "messages.csv")["key"])
+    analytes = set(csv_frame("transforms.normalise", "maps", "analytes.csv")["analyte"])
+    assert set(acts["item_id"].drop_nulls()) <= set(engine.protocol_items())
+    assert set(acts["state"]) == {"unknown", "review", "fail changeable", "fail timed"}
+    assert set(acts["text"].drop_nulls()) <= keys
+    for says in acts["says"].drop_nulls():
+        first, _, second = says.partition(" ")
+        assert first in keys | {"lacks"}, says
+        assert not second or second.removeprefix("@analyte.") in analytes, says
+    told = "".join(file.read_text(encoding="utf-8") for file in SQL)
+    notes = tuple(f"todo.note.{note}" for note in acts["note"].drop_nulls())
+    named = set(acts["text"]) | {f"todo.verb.{verb}" for verb in [*acts["verb"].drop_nulls(), "order", "repeat", "value"]}
+    computed = ("todo.verb.wait.", "todo.verb.not_before", "todo.event.", "todo.short.", *notes)
+    others = [key for key in keys if key.startswith("todo.") and key not in named and not key.startswith(computed)]
+    assert [key for key in others if f"'{key}'" not in told] == []
 
 
 def test_words_of_pages_are_all_in_the_catalogue() -> None:

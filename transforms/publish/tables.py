@@ -72,9 +72,7 @@ def candidates(con: duckdb.DuckDBPyConnection, criteria: list[str], previous: pl
     )
     absent = [pl.lit(None, pl.String).alias(c) for c in criteria if c not in frame.columns]
     fixed = [*listed.columns[:4], "change", *listed.columns[4:]]
-    return frame.with_columns(
-        *absent, pl.col("expected_pass").map_elements(lambda p: f"{p:.6f}", pl.String)
-    ).select(*fixed, *criteria)
+    return frame.with_columns(*absent, pl.col("expected_pass").map_elements(lambda p: f"{p:.6f}", pl.String)).select(*fixed, *criteria)
 
 
 def changes(listed: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
