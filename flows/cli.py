@@ -185,15 +185,15 @@ def explain(
     patient_id: Annotated[str, typer.Argument(help="The patient.", show_default=False)],
     item: Annotated[str | None, typer.Option("--item", help="One item or criterion, for example E13a.")] = None,
 ) -> None:
-    """Print a patient's verdicts with reasons and evidence.
+    """Print a patient's verdicts with reasons and rows, scores, doses and drugs; with --item, one item and every row it considered.
 
     Example:
 
         zm001 explain out ZS000012 --item E13a
     """
-    from transforms.publish.explanation import print_verdicts
+    from transforms.publish.explanation import explain as print_patient
 
-    print_verdicts(out, patient_id, item)
+    print_patient(out, patient_id, item)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 KINDS = {"concepts": "concept", "analytes": "analyte", "classes": "class", "tables": "table"}
 CLAUSE = re.compile(
     r"(concepts?|analytes?|class|classes|items|tables?|derived) ([\w.]+(?:, [\w.]+)*)"
-    r"(?: in (\w+(?:, \w+)*))?(?: (ever|on day D|within .+))?"
+    r"(?: in (\w+(?:, \w+)*))?(?: (ever|on day D|for doses per kg|within .+))?"
 )
 WINDOW = re.compile(
     r"within (?:P:(?P<parameter>\w+)|(?P<number>\d+) (?P<unit>days|months|years)(?: (?P<more>\d+) days)?)"
@@ -27,7 +27,8 @@ class SourceError(Exception):
 class Window:
     """A span back from day D or from the day of collection, both ends included.
 
-    ``parameter`` names the days where a site may set them; ``collection_days`` is the span in the collection phase where it differs.
+    ``parameter`` names the days where a site may set them; ``collection_days`` is the span in the collection phase where it differs;
+    ``is_per_kg``: no window, but weights that are read only where a dose is per kg.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Window:
     collection_days: int | None = None
     of_collection: bool = False
     or_active: bool = False
+    is_per_kg: bool = False
 
     def start(
         self, as_of: date, parameters: Mapping[str, str], collection_date: date | None = None, *, is_collection: bool = False
@@ -86,8 +88,8 @@ def _source(clause: str) -> Source:
 
 
 def _window(text: str) -> Window:
-    if text == "on day D":
-        return Window(text)
+    if text in ("on day D", "for doses per kg"):
+        return Window(text, is_per_kg=text != "on day D")
     match = WINDOW.fullmatch(text)
     if not match:
         raise SourceError(f"sources: {text!r} is no window")

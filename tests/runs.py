@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from flows.nightly import nightly
 from flows.settings import Settings
 
 NATIVE = Path(__file__).parents[1] / "sample_data" / "native"
-AS_OF = date(2026, 3, 1)  # day D of the sample
 
 
 def match(extract: Path, out: Path, **settings: Any) -> Path:

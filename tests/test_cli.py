@@ -50,7 +50,7 @@ def test_published(extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not (out / ".zm001-work").exists()
     assert command(monkeypatch, "explain", out, "P1", "--item", "I08") == 0
     shown = capsys.readouterr()
-    assert "missing_data" in shown.out
+    assert "no usable result in the window" in shown.out
     assert "I08e" in shown.out
     assert command(monkeypatch, "explain", out, "P2") == 2
 

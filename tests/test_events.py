@@ -33,6 +33,7 @@ medications
 | medication_id | patient_id | drug_name | route | dose_value | dose_unit | doses_per_day | start_date | end_date |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 | m1 | Ann | prednisone | po | 10 | mg | 2 | D-9 | D+9 |
+| m2 | Ann | prednisone | po | 5 | mg | 1 | D-99 | |
 
 chart_reviews
 | review_id | patient_id | item_id | answer | reviewed_date | valid_until |
@@ -53,6 +54,7 @@ expect
 | Ann | l1 | labs | D-3 | - | hemoglobin | Hb 82 g/L | used |
 | Ann | l2 | labs | D-3 | - | hemoglobin | Hb see note g/L | unusable |
 | Ann | m1 | medications | D-9 | D+9 | prednisone | prednisone 10 mg oral × 2/d | used |
+| Ann | m2 | medications | D-99 | D+265 | prednisone | prednisone 5 mg oral × 1/d | used |
 | Ann | r1 | chart_reviews | D-9 | - | I10 | I10 yes | superseded |
 | Ann | r2 | chart_reviews | D-8 | - | I10 | I10 no | used |
 | Ann | r3 | chart_reviews | D-8 | D-1 | E20 | E20 no | expired |

@@ -20,11 +20,6 @@ REAL = Path(os.environ.get("ZM001_REAL", Path(__file__).parents[2] / "shared" / 
 EXPECTED = Path(__file__).parents[1] / "sample_data" / "expected"
 
 
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return runs.match(runs.NATIVE, tmp_path_factory.mktemp("out"))
-
-
 def verdict_csv(run: Path) -> str:
     """verdicts.parquet as the golden file has it."""
     return pl.read_parquet(run / "verdicts.parquet", columns=VERDICTS).write_csv()

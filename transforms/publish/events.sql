@@ -42,6 +42,10 @@ reviews as (
     left join norm.reviews as h on k.review_id = h.review_id
 ),
 
+last_days as (
+    select medication_id, max(last_date) as last_date from norm.medications group by medication_id
+),
+
 dispositions as (
     select d.disposition_id, case when l.disposition_id is not null then 'used' else 'superseded' end as state
     from pulled.dispositions as d
@@ -127,7 +131,7 @@ select
 from coded
 union all
 select
-    m.patient_id, 'medications', m.medication_id, m.start_date, m.end_date, m.start_date, coalesce(i.names, []),
+    m.patient_id, 'medications', m.medication_id, m.start_date, coalesce(m.end_date, d.last_date), m.start_date, coalesce(i.names, []),
     concat_ws(
         ' ',
         coalesce(m.drug_name, m.code_system || ' ' || m.code),
@@ -147,6 +151,7 @@ inner join norm.patients as p on m.patient_id = p.patient_id
 left join ingredients as i
     on m.code_system is not distinct from i.code_system and m.code is not distinct from i.code
     and m.drug_name is not distinct from i.drug_name
+left join last_days as d on m.medication_id = d.medication_id
 union all
 select
     patient_id, "table", row_id, event_date, null, event_date, case when analyte is null then [] else [analyte] end,

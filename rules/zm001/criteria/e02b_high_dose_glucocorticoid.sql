@@ -5,7 +5,7 @@
 -- reading_zh: 连续≥14天（其中至少一天在2个日历月内），每天的全身用糖皮质激素泼尼松等效剂量均≥1.5 mg/kg（按365天内最近一次体重）；逐日计算，冲击剂量不作平均。
 -- caveats:  Without a weight only doses below 60 mg are certain not to reach it.
 -- caveats_zh: 无体重记录时，只有低于60 mg的剂量可确定未达到该界限。
--- sources:  class glucocorticoid within 2 months 13 days; analyte body_weight ever; derived feat.doses
+-- sources:  class glucocorticoid within 2 months 13 days; analyte body_weight within 365 days; analyte body_weight for doses per kg; derived feat.doses
 -- on_fail:  timed
 with patients as (
     select p.patient_id, p.as_of, window_start(p.as_of, interval 2 month) as first_day, w.latest as weight, w.nothing as no_weight

@@ -5,7 +5,7 @@
 -- reading_zh: D日前60天内，全身用糖皮质激素的覆盖天数和剂量足够的所列免疫抑制剂的覆盖天数均不少于P:min_covered_days天，且所列生物制剂的首次使用在60天前或更早。
 -- caveats:  The standard daily doses are floors for the investigator to sign off; drugs bought elsewhere are missing.
 -- caveats_zh: 标准日剂量是须由研究者签字确认的下限；院外购药不在数据中。
--- sources:  classes glucocorticoid, immunosuppressant within 60 days; class biologic ever; analyte body_weight ever; derived feat.doses, feat.coverage
+-- sources:  classes glucocorticoid, immunosuppressant within 60 days; class biologic ever; analyte body_weight for doses per kg; derived feat.doses, feat.coverage
 -- judged:   Whether an immunosuppressant below its standard daily dose is adequate for this patient; whether the disease stayed moderately to severely active under treatment.
 -- judged_zh: 免疫抑制剂低于标准日剂量时，对该患者是否足量；治疗期间疾病是否持续中重度活动。
 -- on_fail:  changeable

@@ -5,7 +5,7 @@
 -- reading_zh: 自D日前14天至D日，全身用糖皮质激素的剂量及每种所列免疫抑制剂的剂量均保持不变；隔若干日给药一次的药物，在其覆盖的每一天均按同一次给药计。
 -- caveats:  A new order of the same dose is no change.
 -- caveats_zh: 以相同剂量重新开具医嘱不算变化。
--- sources:  classes glucocorticoid, immunosuppressant within 14 days; analyte body_weight ever; derived feat.doses
+-- sources:  classes glucocorticoid, immunosuppressant within 14 days; analyte body_weight for doses per kg; derived feat.doses
 -- on_fail:  timed
 with recent as (
     select

@@ -5,7 +5,7 @@
 -- reading_zh: D日的口服剂量，上下限均含在内；D日有所列免疫抑制剂或生物制剂覆盖时，不设下限。
 -- caveats:  Doses from dispensings alone are averages over the days of supply.
 -- caveats_zh: 仅由发药记录推算的剂量，是供药天数内的平均值。
--- sources:  classes glucocorticoid, immunosuppressant, biologic on day D; analyte body_weight ever; derived feat.doses, feat.coverage
+-- sources:  classes glucocorticoid, immunosuppressant, biologic on day D; analyte body_weight for doses per kg; derived feat.doses, feat.coverage
 -- on_fail:  changeable
 with oral as (
     select
