@@ -93,5 +93,5 @@ def template() -> dict[str, Any]:
         ),
         background="transparent",
     ).configure_view(stroke=None)
-    spec = chart.to_dict(validate=False) | {"datasets": {layer: [] for layer in LAYERS}, "padding": 0}
+    spec = chart.to_dict(validate=False) | {"datasets": {layer: [] for layer in LAYERS}, "padding": 0, "autosize": "none"}
     return dict(vl_convert.vegalite_to_vega(spec))

@@ -46,6 +46,7 @@ def write_dossiers(con: duckdb.DuckDBPyConnection, folder: Path, count: int, lan
     titles = item_titles(con, words, lang)
     measures = con.sql("select item_id, analyte, threshold from map.item_measures where threshold is not null").fetchall()
     thresholds = {(item, analyte): threshold for item, analyte, threshold in measures}
+    meanings = {key.partition(".")[2]: text for key, text in words.items() if key.startswith(("analyte.", "concept."))}
     found = {name: by_patient(con, name, order) for name, order in ROWS.items()}
     window = con.sql("select param('sledai_window_days')").fetchall()[0][0]
     (folder / "patients").mkdir()
@@ -55,6 +56,7 @@ def write_dossiers(con: duckdb.DuckDBPyConnection, folder: Path, count: int, lan
         text = page.render(
             patient=patient | {"change": changes[patient["rank"]]},
             titles=titles,
+            meanings=meanings,
             window=window,
             figure=figure.drawing,
             told=figure.told,

@@ -1,7 +1,5 @@
 -- What the dossiers show of the first patients of the list; getvariable('dossiers') says of how many.
 
-create table if not exists pub.steps (patient_id varchar, step_no integer, "text" varchar, item_ids varchar[]);
-
 -- One row per patient with a dossier: the facts of the list, day D, and bounds.
 create or replace table pub.dossier_patients as
 select
@@ -84,6 +82,8 @@ select
     g.ref,
     g.cited_by,
     e.event_date,
+    e.end_date,
+    coalesce(e.names, []) as names,
     e.reported
 from gathered as g
 left join pub.events as e on g.patient_id = e.patient_id and g.ref = e."table" || ':' || e.row_id;
@@ -144,6 +144,7 @@ where
     and m.route_group <> 'local'
     and greatest(m.last_date, m.start_date + c.days - 1) >= m.as_of - 364;
 
+-- One row per patient and step to do, the first first.
 create or replace table pub.dossier_steps as
 select s.patient_id, s.step_no, s."text", s.item_ids
 from pub.steps as s
