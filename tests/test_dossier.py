@@ -117,7 +117,7 @@ def test_nothing_leaves_the_page_and_nothing_runs(run: Path, english: Path) -> N
 def test_a_hostile_id_is_a_word_and_no_more(run: Path, patient_id: str) -> None:
     found = page(run, rank_of(run, patient_id))
     assert patient_id in found.words
-    assert {tag for tag, _ in found.tags} == {tag for tag, _ in page(run, 20).tags}
+    assert {tag for tag, _ in found.tags} <= {tag for rank in range(20, 30) for tag, _ in page(run, rank).tags}
 
 
 def test_a_chinese_page_holds_no_english(run: Path) -> None:
@@ -150,7 +150,8 @@ def test_a_row_is_shown_with_its_value_date_and_id(english: Path) -> None:
     reason = re.search(r'id="I08a".*?<td>(Haemoglobin (\S+ \S+) on (\S+) meets[^<]*)', text, re.DOTALL)
     assert reason
     row = re.search(
-        r'id="row\d+"><td class="n">\d+</td><td class="date">([^<]*)</td><td>Haemoglobin</td><td>([^<]*)</td><td class="id">labs:[^<]*</td><td><a href="#I08a"', text
+        r'id="row\d+"><td class="n">\d+</td><td class="date">([^<]*)</td><td>Haemoglobin</td><td>([^<]*)</td><td class="id">labs:[^<]*</td><td><a href="#I08a"',
+        text,
     )
     assert row
     assert row[1] == reason[3]

@@ -1,7 +1,7 @@
 -- The lines of the worklist's second sheet: one per undecided item of a listed patient, asked so that yes and no are the
 -- answers of a chart review (of an inclusion yes passes, of an exclusion yes fails). A criterion is asked about as a whole
 -- where its own review is contradicted. Judgement items are asked too: nobody but the site can answer them.
-create or replace macro filled(message, a, b) as replace(replace(message, '{1}', a), '{2}', b);
+create or replace macro in_words(message, a, b) as replace(replace(message, '{1}', a), '{2}', b);
 
 create or replace table pub.questions as
 with undecided as (
@@ -23,8 +23,8 @@ select
     u.position,
     u.verdict,
     case
-        when v.reason_code = 'judgement' then filled(form.text, ask.text, '')
-        else filled(record.text, filled(form.text, ask.text, ''), coalesce(v.reason, ''))
+        when v.reason_code = 'judgement' then in_words(form.text, ask.text, '')
+        else in_words(record.text, in_words(form.text, ask.text, ''), coalesce(v.reason, ''))
     end as question,
     nullif(concat_ws('; ', array_to_string(v.evidence[:5], '; '), '+' || nullif(greatest(len(v.evidence) - 5, 0), 0)), '') as evidence,
     sha256(u.patient_id || chr(10) || u.item_id)[:12] as line_code
