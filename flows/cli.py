@@ -197,6 +197,26 @@ def explain(
 
 
 @app.command()
+def book(
+    page: Annotated[Path, typer.Argument(metavar="FILE.html", help="The page to write.", show_default=False)],
+    lang: Annotated[Lang, typer.Option(help="Language of the book.")] = Lang.en,
+    params: Params = None,
+) -> None:
+    """Write the criteria book, with a site's parameters, as a page to print and sign.
+
+    Example:
+
+        zm001 book criteria.html --lang zh --params site.toml
+    """
+    from rules.parameters import parameters, read_toml
+    from rules.version import book_version
+    from transforms.publish.book_page import book_page
+
+    page.write_text(book_page(lang.value, parameters(read_toml(params) if params else None)), encoding="utf-8")
+    typer.echo(f"{page}: book version {book_version()}")
+
+
+@app.command()
 def sample(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.", show_default=False)],
     patients: Annotated[int, typer.Option(min=1, help="How many patients.")] = 200,

@@ -30,8 +30,8 @@ SAME_DAY = {"en": "all on one day", "zh": "须在同一天"}
 DEFAULT_FOR_MEN = {"en": "men", "zh": "男"}
 
 
-def book(lang: str) -> str:
-    """The criteria book as Markdown, in English (``en``) or Chinese (``zh``)."""
+def book(lang: str, values: Mapping[str, str] | None = None) -> str:
+    """The criteria book as Markdown, in English (``en``) or Chinese (``zh``); ``values``: the parameters in force at a site."""
     templates = Environment(
         loader=FunctionLoader(lambda name: resource("rules", "templates", name).read_text(encoding="utf-8")),
         undefined=StrictUndefined,
@@ -40,11 +40,11 @@ def book(lang: str) -> str:
         autoescape=False,  # Markdown, of texts that ship with the project
     )
     templates.filters["cell"] = cell
-    text = templates.get_template(f"book_{lang}.md").render(facts(lang))
+    text = templates.get_template(f"book_{lang}.md").render(facts(lang, values))
     return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
 
 
-def facts(lang: str) -> dict[str, Any]:
+def facts(lang: str, values: Mapping[str, str] | None) -> dict[str, Any]:
     """What the templates are given: the trial, its items, and tables in the language."""
     items = [BookItem(item, lang) for item in engine.items()]
     lists, measured = code_lists(lang), analytes(lang)
@@ -78,7 +78,9 @@ def facts(lang: str) -> dict[str, Any]:
             ", ".join(str(one["attributions"][name]) for name in ("direct", "possible")) if one["attributions"] else ""
         ),
         "decided": lambda row: decided(row, lang, lists, measured),
-        "default": lambda name: known_parameters()[name].default,
+        "is_of_site": values is not None,
+        "value": lambda name: (values or {}).get(name, known_parameters()[name].default),
+        "differing": ", ".join(f"{name} = {value}" for name, value in (values or {}).items() if value != known_parameters()[name].default),
         "some": lambda found: {"en": ", ", "zh": "、"}[lang].join(drug["short"] for drug in found) if len(found) <= FEW_DRUGS else "",
         "number": lambda text: f"{float(text):.4g}",
         "span": lambda low, high: f"{low or ''}–{high or ''}" if low or high else "",

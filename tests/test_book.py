@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from rules import engine, version
 from rules.book import book
 from rules.book_facts import code_lists
+from rules.parameters import parameters
+from tests.test_cli import command
+from transforms.publish.book_page import book_page
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 PARAMETER = re.compile(r"P:[a-z_]+")
@@ -76,3 +80,25 @@ def test_the_version_changes_with_a_rule_and_not_with_a_message(tmp_path: Path, 
     rule = folder / "criteria" / "e12_live_vaccine.sql"
     rule.write_text(rule.read_text(encoding="utf-8").replace("42", "28"), encoding="utf-8")
     assert current() != before
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_page_to_sign_stands_alone_and_tells_the_parameters_of_the_site(lang: str) -> None:
+    page = book_page(lang, parameters({"blood_days": 60}))
+    links = re.findall(r'(?:href|src)="([^"]*)"', page)
+    anchors = set(re.findall(r'id="([^"]+)"', page))
+    assert {link.removeprefix("#") for link in links if link.startswith("#")} <= anchors | {quote(anchor) for anchor in anchors}
+    assert [link for link in links if not link.startswith("#")] == []
+    assert "<td>blood_days = 60</td>" in page  # in the signature block
+    assert re.search(r"P:blood_days\W{1,2}60", page)
+    assert page.count(version.book_version()) == 2
+
+
+def test_the_page_is_written_by_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "site.toml").write_text("blood_days = 60\n")
+    page = tmp_path / "book.html"
+    assert command(monkeypatch, "book", page, "--lang", "zh", "--params", tmp_path / "site.toml") == 0
+    assert version.book_version() in capsys.readouterr().out
+    assert page.read_text(encoding="utf-8") == book_page("zh", parameters({"blood_days": 60}))
+    assert command(monkeypatch, "book", tmp_path / "none" / "book.html") == 1
+    assert capsys.readouterr().err.count("\n") == 1

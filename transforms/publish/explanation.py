@@ -53,15 +53,14 @@ def whole(patient: PatientRun) -> Iterable[RenderableType]:
     """The patient on a page: facts, to do, verdicts in protocol order, SLEDAI-2K, classification, doses and drugs."""
     say = patient.say
     yield from heading(patient)
-    steps = [step for step in ((patient.listed or {}).get("to_do") or "").split("; ") if step]
-    if steps:
-        yield title(say("page.explain.to_do"))
-        yield lines((f"{number}.", step) for number, step in enumerate(steps, 1))
+    if patient.steps:
+        yield title(say("page.dossier.to_do"))
+        yield lines((f"{step['step_no']}.", f"{step['text']} [{' '.join(step['item_ids'])}]") for step in patient.steps)
     for kind in ("inclusion", "exclusion"):
-        yield title(say(f"page.explain.{kind}"))
+        yield title(say(f"page.dossier.{kind}"))
         yield verdict_lines(patient, [row for row in patient.verdicts if row["item_id"].startswith(kind[0].upper())])
     for scheme in ("sledai", "classification"):
-        yield title(say(f"page.explain.{scheme}"))
+        yield title(say(f"page.dossier.{scheme}"))
         yield from scores(patient, scheme)
     yield title(say("page.explain.doses"))
     yield from doses(patient)
@@ -72,8 +71,8 @@ def whole(patient: PatientRun) -> Iterable[RenderableType]:
 def heading(patient: PatientRun) -> Iterable[RenderableType]:
     """Who, when, and where on the list."""
     say, features, listed = patient.say, patient.features, patient.listed
-    yield words(f"{patient.patient_id}  {say('page.explain.day_d', features['as_of'])}", "bold")
-    place = say("page.explain.rank", listed["rank"]) if listed else say("page.explain.not_listed")
+    yield words(f"{patient.patient_id}  {say('page.day_d', features['as_of'])}", "bold")
+    place = say("page.dossier.rank", listed["rank"]) if listed else say("page.explain.not_listed")
     facts = [
         f"{say('page.tier.' + features['tier'])}, {place}",
         say("page.explain.expected_pass", f"{features['expected_pass']:.3g}"),

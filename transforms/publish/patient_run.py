@@ -57,6 +57,11 @@ class PatientRun:
         return self._rows("descriptors")
 
     @cached_property
+    def steps(self) -> list[Row]:
+        """The rows of steps.parquet, best first; none where the run has none."""
+        return self._rows("steps") if (self.folder / "steps.parquet").exists() else []
+
+    @cached_property
     def doses(self) -> list[Row]:
         """The rows of gc_timeline.parquet, oldest first."""
         return self._rows("gc_timeline")
