@@ -9,7 +9,7 @@ import pytest
 
 from tests import runs
 from transforms.publish.funnel_chart import BAR, LINE, PANELS, baseline, funnel_chart
-from transforms.publish.report import grouped
+from transforms.publish.report import changed, grouped
 
 SECTIONS = ("list", "changes", "funnel", "completeness", "quality", "made")
 
@@ -58,3 +58,18 @@ def test_three_items_of_a_criterion_in_a_row_are_shown_as_one() -> None:
         ("E13", "E13b–d"),
         ("E14a", "E14a"),
     ]
+
+
+def test_changes_tell_who_left_who_moved_and_the_others_in_the_order_of_the_list(tmp_path: Path) -> None:
+    lines = [
+        ("gone", "ready", "", "E07", "pass", "fail"),
+        ("second", "watch", "watch", "I02b", "fail", "pass"),
+        ("second", "watch", "watch", "E10", "unknown", "pass"),
+        ("first", "check", "ready", "I08a", "unknown", "pass"),
+        ("third", "", "watch", "", "", ""),
+    ]
+    columns = ("patient_id", "from_tier", "to_tier", "item_id", "from_verdict", "to_verdict")
+    (tmp_path / "changes.csv").write_text("\r\n".join(",".join(line) for line in (columns, *lines)), encoding="utf-8")
+    listed = [{"patient_id": name, "rank": rank, "page": None} for name, rank in (("first", "1"), ("second", "2"), ("third", "10"))]
+    kinds = {kind: [(row["patient_id"], len(row["lines"])) for row in rows] for kind, rows in changed(tmp_path, listed).items()}
+    assert kinds == {"left": [("gone", 1)], "moved": [("first", 1), ("third", 1)], "within": [("second", 2)]}

@@ -15,6 +15,7 @@ from transforms.publish.pages import environment, speaker
 from transforms.publish.tables import read_csv
 
 TIERS = ("ready", "check", "watch")
+MOVES = ("new", "up", "down", "same")
 DECIDED_BY = ("by_data", "by_chart", "by_absence", "not_applicable")
 UNUSABLE = ("unparsed", "unit_missing", "unit_unknown", "implausible")
 WORDS_SHOWN = 20  # of those that mapped to nothing; all are in unmapped.csv
@@ -30,13 +31,17 @@ def write_report(con: duckdb.DuckDBPyConnection, folder: Path, record: Mapping[s
     templates = environment(words)
     templates.filters["thousands"] = thousands
     template = templates.get_template("report.html")
+    by_tier = tiers(folder)
+    listed = [row for rows in by_tier.values() for row in rows]
+    changes = changed(folder, listed)
     funnel = read_csv(folder / "funnel.csv") or []
     figure = funnel_chart([row for row in funnel if row["step"] != "0"], speaker(words))
     page = template.render(
         record=record,
-        tiers=tiers(folder),
-        moved=moved(folder),
-        changes=read_csv(folder / "changes.csv"),
+        tiers=by_tier,
+        moves={change: sum(row["change"] == change for row in listed) for change in MOVES} | {"left": len(changes["left"])},
+        changes=changes,
+        not_compared=record.get("not_compared", []),
         titles=item_titles(con, words, lang),
         parts_decided=DECIDED_BY,
         funnel=funnel,
@@ -53,6 +58,8 @@ def write_report(con: duckdb.DuckDBPyConnection, folder: Path, record: Mapping[s
 def tiers(folder: Path) -> dict[str, list[Row]]:
     """The rows of candidates.csv by tier in rank order, each with its lists taken apart and ``page``, its dossier, where there is one."""
     written = {path.name for path in (folder / "patients").glob("*.html")}
+    steps = pl.read_parquet(folder / "steps.parquet").group_by("patient_id", maintain_order=True).agg("text")
+    to_do = dict(steps.iter_rows())
     by_tier: dict[str, list[Row]] = {tier: [] for tier in TIERS}
     for row in read_csv(folder / "candidates.csv") or []:
         name = f"{int(row['rank'] or 0):04}.html"
@@ -60,7 +67,7 @@ def tiers(folder: Path) -> dict[str, list[Row]]:
             row
             | {"page": f"patients/{name}" if name in written else None}
             | {column: grouped(_parts(row[column])) for column in ("failing", "to_review", "unknown")}
-            | {"to_do": _parts(row["to_do"]), "chance": _chance(row["expected_pass"]), "activity": _activity(row)}
+            | {"to_do": to_do.get(row["patient_id"], []), "chance": _chance(row["expected_pass"]), "activity": _activity(row)}
             | {"drugs": [d[:-1] for c in ("immunosuppressants", "biologics") for d in _parts(row[c]) if d.endswith("*")]}
         )
     return by_tier
@@ -81,10 +88,20 @@ def grouped(item_ids: Sequence[str]) -> list[tuple[str, str]]:
     return shown
 
 
-def moved(folder: Path) -> dict[str, int]:
-    """How many listed patients are new, up, down and the same against the previous run."""
-    changes = [row["change"] for row in read_csv(folder / "candidates.csv") or []]
-    return {change: changes.count(change) for change in ("new", "up", "down", "same")}
+def changed(folder: Path, listed: Sequence[Row]) -> dict[str, list[Row]]:
+    """The patients of changes.csv: who left the list, whose tier changed or who came, the others; each with its ``lines``."""
+    ranked = {row["patient_id"]: row for row in listed}
+    patients: dict[str, Row] = {}
+    for line in read_csv(folder / "changes.csv") or []:
+        name = line["patient_id"] or ""
+        now = ranked.get(name, {"rank": None, "page": None})
+        patients.setdefault(name, now | {"patient_id": name, "from": line["from_tier"], "to": line["to_tier"], "lines": []})
+        patients[name]["lines"].append(line)
+    kinds: dict[str, list[Row]] = {"left": [], "moved": [], "within": []}
+    for patient in sorted(patients.values(), key=lambda row: (int(row["rank"] or 0), row["patient_id"])):
+        kind = "left" if not patient["rank"] else "within" if patient["from"] == patient["to"] else "moved"
+        kinds[kind].append(patient)
+    return kinds
 
 
 def item_titles(con: duckdb.DuckDBPyConnection, words: Mapping[str, str], lang: str) -> dict[str, str]:
