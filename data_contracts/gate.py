@@ -1,11 +1,12 @@
 """Judges an extract against the contract and opens it: the schema raw, run.tables, and the quarantine.
 
-One pass over each table counts its rows under their first violation; nothing is copied. raw.<table> is a view over the
-extract's files with typed columns and `violations` (a list of column:cause, empty for a good row); gate.typed_<table> holds
-beside them the cells as they came, as r_<column>.
+One pass over each table finds the rows that break the contract and copies, into pulled.<table>, those of the patients who are
+wanted; nothing else is copied. raw.<table> is a view over the extract's files with typed columns and `violations` (a list of
+column:cause, empty for a good row); gate.typed_<table> holds beside them the cells as they came, as r_<column>.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -18,6 +19,7 @@ from data_contracts.readers import prepare
 from data_contracts.reading import (
     Cell,
     Reason,
+    broken_sql,
     first_violation_sql,
     footer_facts,
     items_of,
@@ -32,8 +34,10 @@ from transforms.ingest.native import Extract, Part, TableFiles, column, in_order
 LISTED = 1000  # quarantined rows of patients who are not assessed: at most so many are listed per table, column and cause
 UNKNOWN, REJECTED = (
     Reason("patient_id", cause, condition)
-    for cause, condition in zip(contract.PATIENT_CAUSES, ("p.patient_id is null", "p.is_rejected"), strict=True)
+    for cause, condition in zip(contract.PATIENT_CAUSES, ("known_id is null", "is_rejected"), strict=True)
 )
+
+Choose = Callable[[duckdb.DuckDBPyConnection], None]  # fills gate.wanted (patient_id) from what raw.* tells before it is counted
 
 
 @dataclass
@@ -108,10 +112,12 @@ def check(
     max_rejected_share: float,
     min_rejected_rows: int,
     known_items: Collection[str] | None = None,
+    choose: Choose | None = None,
 ) -> ContractReport:
     """The contract's report on an extract that keeps it; makes raw.<table> and run.tables in `con`.
 
-    `known_items` are the item ids that chart reviews may name; without it those of review_items.csv.
+    `known_items` are the item ids that chart reviews may name; without it those of review_items.csv. Where `choose` is given,
+    pulled.<table> holds the rows, quarantined ones included, of the patients whom it wants.
     Errors: ContractBroken where the extract is refused, UsageError where no day D is known.
     """
     report = examine(
@@ -121,6 +127,7 @@ def check(
         max_rejected_share=max_rejected_share,
         min_rejected_rows=min_rejected_rows,
         known_items=known_items,
+        choose=choose,
     )
     if report.failures:
         more = f" (and {len(report.failures) - 1} more; zm001 validate lists them)" if len(report.failures) > 1 else ""
@@ -136,32 +143,42 @@ def examine(
     max_rejected_share: float,
     min_rejected_rows: int,
     known_items: Collection[str] | None = None,
+    choose: Choose | None = None,
 ) -> ContractReport:
     """As `check`, but what is wrong with the extract is gathered in the report's `failures`, not raised."""
     prepare(con)
-    con.execute("create schema if not exists raw; create schema if not exists run")
+    con.execute("create schema if not exists raw; create schema if not exists run; create schema if not exists pulled")
     con.execute(
         "create or replace table gate.reasons (table_name varchar, number int, column_name varchar, cause varchar); "
         "create or replace table gate.quarantined (table_name varchar, number int, row_id varchar, patient_id varchar)"
     )
     report = ContractReport(None, max_rejected_share, min_rejected_rows, notes=list(extract.notes))
     items = items_of(None if known_items is None else sorted(known_items))
-    days = Days(None, None, False, False)
-    for table in contract.load().values():
-        table = with_items(table, items)
+    patients, *others = (with_items(table, items) for table in contract.load().values())
+    for table in (patients, *others):
         report.tables[table.name] = TableReport(table.name, table.name in extract.tables)
         report.failures += identity_names(table, extract)
-        try:
-            if table.name == "patients":
-                days = open_patients(con, extract, table, as_of, report)
-                report.as_of = days.run
-            else:
-                open_table(con, extract, table, days, report)
-        except ContractBroken as broken:
-            report.failures.append(str(broken))
-            report.tables[table.name].is_judged = False
-            if table.name == "patients":
-                return report
+    with gathering(report, patients):
+        days = open_patients(con, extract, patients, as_of, report)
+        report.as_of = days.run
+    report.failures += judge(con, patients, report)
+    if not report.tables[patients.name].is_judged:
+        return report
+    opened = []
+    for table in others:
+        with gathering(report, table):
+            opened.append((table, *open_table(con, extract, table, days)))
+    is_chosen = choose is not None and not report.failures
+    if choose and is_chosen:
+        with blaming(con, extract, list(extract.tables)):
+            choose(con)
+        con.execute("update gate.patient_days set is_wanted = true where known_id in (select patient_id from gate.wanted)")
+    for table, cells, reasons in opened:
+        if table.name in extract.tables:
+            with gathering(report, table), blaming(con, extract, [table.name]):
+                count(con, extract, table, cells, reasons, report, is_wanted=is_chosen, is_identity_known=days.has_identity)
+        elif is_chosen:
+            con.execute(f"create or replace table pulled.{table.name} as from raw.{table.name}")
         report.failures += judge(con, table, report)
     con.execute("create or replace table run.tables (table_name varchar, is_present boolean, rows bigint)")
     con.executemany(
@@ -171,20 +188,31 @@ def examine(
     return report
 
 
+@contextmanager
+def gathering(report: ContractReport, table: Table) -> Iterator[None]:
+    """Keeps why a table cannot be read as a failure of the report."""
+    try:
+        yield
+    except ContractBroken as broken:
+        report.failures.append(str(broken))
+        report.tables[table.name].is_judged = False
+
+
 # --- opening tables -------------------------------------------------------------------------------------------------
 
 
 def make_typed(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table) -> list[Cell]:
     """Makes the view gate.typed_<table>; returns how its columns are read."""
-    sql, cells = union_sql(table, extract.tables.get(table.name), lambda parts: footer_facts(con, parts))
+    files = extract.tables.get(table.name)
+    sql, cells = union_sql(table, files, lambda parts: footer_facts(con, parts))
     con.execute(f"create or replace view gate.typed_{table.name} as {sql}")
     return cells
 
 
 def open_patients(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, as_of: date | None, report: ContractReport) -> Days:
-    """Makes raw.patients and gate.patient_days (one row per patient: D + 1 year, whether quarantined); counts the table."""
+    """Makes raw.patients and gate.patient_days (one row per patient: D + 1 year, quarantined, wanted); counts the table."""
     cells = make_typed(con, extract, table)
-    with blaming(con, extract, table):
+    with blaming(con, extract, [table.name]):
         leave_one_patient(con, extract, table, report)
         run_day = day_of(con, extract, as_of, next(cell for cell in cells if cell.column.name == "index_date"))
         day = "index_date" if run_day is None else f"coalesce(index_date, date '{run_day.isoformat()}')"
@@ -195,13 +223,12 @@ def open_patients(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table
             f"create or replace view raw.patients as select {values}, {day} as as_of, {violations_sql(reasons)} as violations "
             "from gate.typed_patients"
         )
-        has_identity = count(con, extract, table, "gate.typed_patients t", cells, reasons, report)
-        report.tables["patients"].rows_read = extract.tables["patients"].rows
+        has_identity = count(con, extract, table, cells, reasons, report)
         con.execute(
-            "create or replace table gate.patient_days as select patient_id, "
+            "create or replace table gate.patient_days as select patient_id as known_id, "
             f"cast({day} + interval 1 year as date) as last_day, "
-            "patient_id in (select row_id from gate.quarantined where table_name = 'patients') as is_rejected "
-            "from gate.typed_patients where patient_id is not null"
+            "patient_id in (select row_id from gate.quarantined where table_name = 'patients') as is_rejected, "
+            "false as is_wanted from gate.typed_patients where patient_id is not null"
         )
         least, most = con.execute("select min(last_day), max(last_day) from gate.patient_days where not is_rejected").fetchall()[0]
     return Days(run_day, least, least is not None and least == most, has_identity)
@@ -230,70 +257,61 @@ def leave_one_patient(con: duckdb.DuckDBPyConnection, extract: Extract, table: T
         )
 
 
-def open_table(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, days: Days, report: ContractReport) -> None:
-    """Makes raw.<table> and counts it.
+def open_table(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, days: Days) -> tuple[list[Cell], list[Reason]]:
+    """Makes raw.<table>, and gate.met_<table> (its typed rows with what is known of their patients); returns how it is read.
 
     raw.<table> tells the violations of the row itself. Rows of unknown and of quarantined patients, which nobody reads from
     there, are counted and listed but not told apart in it: that would cost every reader a join.
     """
     cells = make_typed(con, extract, table)
-    last_day = f"date '{days.least_last}'" if days.is_one else "p.last_day"
-    own = reasons_of(table, cells, last_day, days.least_last)
-    reasons = [*own, UNKNOWN, REJECTED]
-    joined = f"gate.typed_{table.name} t left join gate.patient_days p on t.patient_id = p.patient_id"
-    needs_join = any("p.last_day" in reason.condition for reason in own)
-    values = ", ".join(f"t.{column(each.name)}" for each in table.columns)
-    extra = ", case when t.route is null then gate.cell(t.r_route) end as route_text" if table.name == "medications" else ""
+    sql = union_sql(table, extract.tables.get(table.name), lambda parts: footer_facts(con, parts), joined=True)[0]
+    con.execute(f"create or replace view gate.met_{table.name} as {sql}")
+    own = reasons_of(table, cells, f"date '{days.least_last}'" if days.is_one else "last_day", days.least_last)
+    source = "met" if any("last_day" in reason.condition for reason in own) else "typed"
     con.execute(
-        f"create or replace view raw.{table.name} as select {values}{extra}, {violations_sql(own)} as violations, t.row_hash "
-        f"from {joined if needs_join else f'gate.typed_{table.name} t'}"
+        f"create or replace view raw.{table.name} as select {raw_columns(table)}, {violations_sql(own)} as violations, row_hash "
+        f"from gate.{source}_{table.name}"
     )
-    if table.name in extract.tables:
-        with blaming(con, extract, table):
-            count(con, extract, table, joined, cells, reasons, report, days.has_identity)
+    return cells, own
+
+
+def raw_columns(table: Table) -> str:
+    """SQL of the columns of raw.<table> out of its typed rows."""
+    extra = ", case when route is null then gate.cell(r_route) end as route_text" if table.name == "medications" else ""
+    return ", ".join(column(each.name) for each in table.columns) + extra
 
 
 def count(
     con: duckdb.DuckDBPyConnection,
     extract: Extract,
     table: Table,
-    joined: str,
     cells: Sequence[Cell],
-    reasons: Sequence[Reason],
+    own: Sequence[Reason],
     report: ContractReport,
+    is_wanted: bool = False,
     is_identity_known: bool = False,
 ) -> bool:
-    """Counts the rows of a table under their first violation and gathers the broken ones in gate.quarantined.
+    """Counts the rows of a table under their first violation, gathers the broken ones in gate.quarantined, pulls those wanted.
 
-    One pass, which also looks for hints of direct identity. What hardly ever happens (a number that is none, in a column of
-    numbers) is asked of the whole table; only where it happens a second pass asks it of each row. A patient_id is searched in
-    patients; elsewhere only where it is found there (`is_identity_known`), or is not known there. Returns whether an id is identity.
+    One pass, which also looks for direct identity. A patient_id is searched in patients; elsewhere only where it is found there
+    (`is_identity_known`), or is not known there. Returns whether an id is identity.
     """
-    rare = [reason for reason in reasons if reason.never]
-    usual = [reason for reason in reasons if not reason.never]
     foreign = [col for col in table.columns if col.name == "patient_id" and col.name != table.key]
     searched = [col for col in identity.searched(table) if col not in foreign]
-    asked = [identity.hint(col, f"r_{col.name}") for col in searched] + [reason.never for reason in rare]
-    gather(con, table, joined, usual, asked)
-    answers = con.execute(f"select {', '.join(f'answer_{n}' for n in range(len(asked)))} from gate.counted").fetchall()
-    if any(answer is False for row in answers for answer in row[len(searched) :]):
-        usual = list(reasons)
-        gather(con, table, joined, usual, [])
+    reasons = [*own, UNKNOWN, REJECTED] if foreign else list(own)
+    kept = f"pulled.{table.name}" if is_wanted else "gate.kept"
+    gather(con, kept, table, own, reasons, searched, is_wanted)
     found = report.tables[table.name]
-    for number, rows in con.execute("select number, rows from gate.counted order by number").fetchall():
-        found.rows_read += rows
-        if number:
-            found.rejected[usual[number - 1].column, usual[number - 1].cause] = rows
+    found.rows_read = extract.tables[table.name].rows
+    counts = con.execute(f"select number, count(*) from {kept} where number > 0 group by number order by number").fetchall()
+    found.rejected = {(reasons[number - 1].column, reasons[number - 1].cause): rows for number, rows in counts}
     if found.rejected:
         con.executemany(
             "insert into gate.reasons values (?, ?, ?, ?)",
-            [[table.name, number, reason.column, reason.cause] for number, reason in enumerate(usual, 1)],
+            [[table.name, number, reason.column, reason.cause] for number, reason in enumerate(reasons, 1)],
         )
-        con.execute(
-            f"insert into gate.quarantined select '{table.name}', number, broken.row_id, broken.patient_id "
-            "from (select number, unnest(broken) as broken from gate.counted where number > 0)"
-        )
-    suspects = [col for place, col in enumerate(searched) if any(row[place] for row in answers)]
+        con.execute(f"insert into gate.quarantined select '{table.name}', number, {table.key}, patient_id from {kept} where number > 0")
+    suspects = [col for col in searched if may_be_identity(con, kept, col)]
     ends = [end for cell in cells if cell.column.name == table.key for end in cell.ends]
     if table.columns[0] not in suspects and holds_resident_id(con, "unnest($texts)", {"texts": ends}):
         suspects.insert(0, table.columns[0])
@@ -304,6 +322,10 @@ def count(
         suspects += foreign
     failures = [failure for col in suspects for failure in identity_cells(con, extract, table, col)]
     report.failures += failures
+    if is_wanted:
+        con.execute(f"delete from {kept} where not is_wanted")
+        for name in ("number", "is_wanted", *(f"r_{col.name}" for col in searched)):
+            con.execute(f"alter table {kept} drop column {name}")
     return any(identity.is_id(col) for col in suspects) and bool(failures)
 
 
@@ -312,14 +334,36 @@ def holds_resident_id(con: duckdb.DuckDBPyConnection, texts: str, values: dict[s
     return bool(con.execute(f"select bool_or(gate.has_resident_id_as_id(text)) from {texts} as t(text)", values).fetchall()[0][0])
 
 
-def gather(con: duckdb.DuckDBPyConnection, table: Table, joined: str, reasons: Sequence[Reason], asked: Sequence[str]) -> None:
-    """Makes counted: one row per first violation (0: none) with its rows, the broken rows, and what was asked."""
-    number = first_violation_sql(reasons)
-    answers = "".join(f", {question} as answer_{place}" for place, question in enumerate(asked))
+def may_be_identity(con: duckdb.DuckDBPyConnection, kept: str, col: Column) -> bool:
+    """Whether a cell of a searched column of the table ``kept`` may hold identity; its words are fewer than its rows."""
+    words = kept if identity.is_id(col) else f"(select distinct r_{col.name} from {kept})"
+    hint = identity.hint(col, f"r_{col.name}")
+    return con.execute(f"select 1 from {words} where {hint} limit 1").fetchall() != []
+
+
+def gather(
+    con: duckdb.DuckDBPyConnection,
+    kept: str,
+    table: Table,
+    own: Sequence[Reason],
+    reasons: Sequence[Reason],
+    searched: Sequence[Column],
+    is_wanted: bool,
+) -> None:
+    """Makes the table ``kept``: the rows that are broken, may hold identity, or are wanted (only where ``is_wanted``).
+
+    number: of the first violation, 0 where there is none; r_NAME: the searched cells as they came. What most rows do not
+    have is worked out for the few that do.
+    """
+    wanted = "is_wanted" if is_wanted else "false"
+    cells = "".join(f", r_{col.name}" for col in searched)
+    hints = " or ".join(identity.hint(col, f"r_{col.name}") for col in searched) or "false"
     con.execute(
-        f"create or replace table gate.counted as select {number} as number, count(*) as rows, "
-        f"list(struct_pack(row_id := t.{table.key}, patient_id := t.patient_id)) filter (where {number} > 0) as broken{answers} "
-        f"from {joined} group by number"
+        f"create or replace table {kept} as select {raw_columns(table)}, "
+        f"case when number between 1 and {len(own)} then {violations_sql(own)} else []::varchar[] end as violations, "
+        f"row_hash, number, {wanted} as is_wanted{cells} from ("
+        f"select *, {first_violation_sql(reasons)} as number from gate.{'met' if len(own) < len(reasons) else 'typed'}_{table.name} "
+        f"where {wanted} or {broken_sql(reasons)} or {hints})"
     )
 
 
@@ -415,19 +459,19 @@ def place_of(con: duckdb.DuckDBPyConnection, extract: Extract, table: Table, con
 
 
 class blaming:  # noqa: N801 - reads as a word in a with statement
-    """Turns an error of DuckDB while it reads a table into the refusal of the part that cannot be read."""
+    """Turns an error of DuckDB while it reads tables into the refusal of the part that cannot be read."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, extract: Extract, table: Table) -> None:
-        self.con, self.extract, self.table = con, extract, table
+    def __init__(self, con: duckdb.DuckDBPyConnection, extract: Extract, tables: Sequence[str]) -> None:
+        self.con, self.extract, self.tables = con, extract, tables
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, duckdb.Error) and not isinstance(error, duckdb.OutOfMemoryException):
-            part = damaged_part(self.con, self.extract, self.table.name)
-            if part is not None:
-                raise ContractBroken(f"{self.table.name}: {part.name} cannot be read as Parquet (damaged)") from None
+            for table in self.tables:
+                if part := damaged_part(self.con, self.extract, table):
+                    raise ContractBroken(f"{table}: {part.name} cannot be read as Parquet (damaged)") from None
 
 
 def damaged_part(con: duckdb.DuckDBPyConnection, extract: Extract, table: str) -> Part | None:

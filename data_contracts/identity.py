@@ -28,11 +28,13 @@ def is_id(column: Column) -> bool:
 
 
 def hint(column: Column, text: str) -> str:
-    """SQL of an aggregate that is null or false where no cell of a searched column (SQL of its text) can hold identity.
+    """SQL that is null or false where a cell of a searched column (SQL of its text) cannot hold identity.
 
     Ids of 32 signs and more are digests and UUIDs; of those the gate looks at the least and the greatest alone.
     """
-    return f"bool_or(strlen({text}) between 18 and 31)" if is_id(column) else f"bool_or(gate.may_hold_identity({text}))"
+    if is_id(column):
+        return f"case when strlen({text}) between 18 and 31 then gate.has_resident_id_as_id({text}) else false end"
+    return f"coalesce(gate.may_hold_identity({text}), false)"
 
 
 def search(column: Column, kind: str, text: str) -> str:

@@ -76,16 +76,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Reason:
-    """One way in which a row can break the contract; `condition` is SQL over the typed rows.
-
-    `never` is SQL of an aggregate that is true only where no row of a table meets the condition, "" where there is none
-    that costs less than the condition.
-    """
+    """One way in which a row can break the contract; `condition` is SQL over the typed rows."""
 
     column: str
     cause: str
     condition: str
-    never: str = ""
 
     @property
     def name(self) -> str:
@@ -214,10 +209,13 @@ def signature(part: Part) -> tuple[object, ...]:
     return tuple(part.columns.items()), tuple(part.types.items()), tuple(part.partition.items())
 
 
-def typed_sql(cells: Sequence[Cell], parts: Sequence[Part], places: bool = False) -> str:
+PATIENT = {"known_id": "varchar", "last_day": "date", "is_rejected": "boolean", "is_wanted": "boolean"}  # of gate.patient_days
+
+
+def typed_sql(cells: Sequence[Cell], parts: Sequence[Part], places: bool = False, joined: bool = False) -> str:
     """The rows of parts of one signature: every column typed under its name and as it came as r_NAME, and row_hash.
 
-    With `places` also file_name and row_number, from 1, of each row.
+    With `places` also file_name and row_number, from 1, of each row; with `joined` what gate.patient_days tells of its patient.
     """
     paths = paths_sql(part.file for part in parts)
     raws = ", ".join(f"{cell.raw} as r_{cell.column.name}" for cell in cells)
@@ -226,17 +224,21 @@ def typed_sql(cells: Sequence[Cell], parts: Sequence[Part], places: bool = False
     outer = ", file_name, row_number" if places else ""
     inner = ", filename as file_name, file_row_number + 1 as row_number" if places else ""
     flags = ", filename = true, file_row_number = true" if places else ""
+    patient = "".join(f", {name}" for name in PATIENT) if joined else ""
+    patient_id = next((cell.value for cell in cells if cell.column.name == "patient_id"), "null")
+    join = f" left join gate.patient_days on known_id = {patient_id}" if joined else ""
     return (
-        f"select {values}, {kept}, hash({kept}) as row_hash{outer} from (select {raws}{inner} "
-        f"from read_parquet({paths}, binary_as_string = true, hive_partitioning = false{flags}))"
+        f"select {values}, {kept}, hash({kept}) as row_hash{outer}{patient} from (select {raws}{inner} "
+        f"from read_parquet({paths}, binary_as_string = true, hive_partitioning = false{flags})){join}"
     )
 
 
-def empty_sql(table: Table) -> str:
+def empty_sql(table: Table, joined: bool = False) -> str:
     """No rows, with the columns of `typed_sql`."""
     values = ", ".join(f"cast(null as {SQL_TYPES[col.type]}) as {column(col.name)}" for col in table.columns)
     kept = ", ".join(f"cast(null as varchar) as r_{col.name}" for col in table.columns)
-    return f"select {values}, {kept}, cast(null as ubigint) as row_hash where false"
+    patient = "".join(f", cast(null as {kind}) as {name}" for name, kind in PATIENT.items()) if joined else ""
+    return f"select {values}, {kept}, cast(null as ubigint) as row_hash{patient} where false"
 
 
 def same_parts(files: TableFiles) -> list[list[Part]]:
@@ -245,15 +247,17 @@ def same_parts(files: TableFiles) -> list[list[Part]]:
     return [list(group) for _, group in groupby(parts, key=signature)]
 
 
-def union_sql(table: Table, files: TableFiles | None, facts_of: FactsOf, places: bool = False) -> tuple[str, list[Cell]]:
+def union_sql(
+    table: Table, files: TableFiles | None, facts_of: FactsOf, places: bool = False, joined: bool = False
+) -> tuple[str, list[Cell]]:
     """The typed rows of all parts of a table, and for each column what can be wrong in some part."""
     if files is None:
-        return empty_sql(table), []
+        return empty_sql(table, joined), []
     selects = []
     merged: dict[str, Cell] = {}
     for parts in same_parts(files):
         cells = cells_of(table, parts[0], facts_of(parts))
-        selects.append(typed_sql(cells, parts, places))
+        selects.append(typed_sql(cells, parts, places, joined))
         for cell in cells:
             before = merged.get(cell.column.name, cell)
             days = (min(a[0], b[0]), max(a[1], b[1])) if (a := before.days) and (b := cell.days) else None
@@ -281,7 +285,7 @@ def reasons_of(table: Table, cells: Sequence[Cell], last_day: str, least_last_da
         if not col.is_nullable and cell.has_null:
             reasons.append(Reason(col.name, "null", cell.is_empty))
         if cell.has_bad and col.bad and cell.is_float:
-            reasons.append(Reason(col.name, col.bad, f"not isfinite(r_{col.name})", f"isfinite(sum(r_{col.name}))"))
+            reasons.append(Reason(col.name, col.bad, f"not isfinite(r_{col.name})"))
         elif cell.has_bad and col.bad:
             reasons.append(Reason(col.name, col.bad, f"{name} is null and not ({cell.is_empty})"))
         if col.is_dated and not is_within(cell, least_last_day):
@@ -310,13 +314,18 @@ def range_sql(col: Column, last_day: str) -> str:
     return f"({name} < date '{FIRST_DAY}' or {after})"
 
 
+def broken_sql(reasons: Sequence[Reason]) -> str:
+    """SQL that is true for a row that breaks the contract in any of the ways."""
+    return " or ".join(f"({reason.condition})" for reason in reasons) or "false"
+
+
 def violations_sql(reasons: Sequence[Reason]) -> str:
     """SQL of the list of a row's violations, in the order of `reasons`."""
     if not reasons:
         return "[]::varchar[]"
     cases = ", ".join(f"case when {reason.condition} then {quoted(reason.name)} end" for reason in reasons)
-    any_of = " or ".join(f"({reason.condition})" for reason in reasons)  # most rows have none, and lists are dear
-    return f"case when {any_of} then list_filter([{cases}]::varchar[], lambda violation: violation is not null) else []::varchar[] end"
+    broken = f"list_filter([{cases}]::varchar[], lambda violation: violation is not null)"
+    return f"case when {broken_sql(reasons)} then {broken} else []::varchar[] end"  # most rows have none, and lists are dear
 
 
 def first_violation_sql(reasons: Sequence[Reason]) -> str:

@@ -19,7 +19,7 @@ from flows.settings import Settings
 from rules import engine
 from rules.parameters import parameter_frame, parameters, read_toml
 from transforms import cohort, store
-from transforms.errors import ContractBroken, UsageError
+from transforms.errors import UsageError
 from transforms.features.build import derive
 from transforms.features.items import load_items
 from transforms.ingest.doors import Opened, open_extract
@@ -120,7 +120,7 @@ def read(run: Run) -> None:
 
 @step("check the contract")
 def check(run: Run) -> None:
-    """Refuse the extract, or open it as raw.* with its quarantine."""
+    """Refuse the extract, or open it as raw.* with its quarantine and pull the rows of whoever may be assessed."""
     assert run.opened is not None
     report = gate.check(
         run.con,
@@ -128,6 +128,7 @@ def check(run: Run) -> None:
         as_of=run.settings.as_of,
         max_rejected_share=float(run.parameters["max_rejected_share"]),
         min_rejected_rows=int(run.parameters["min_rejected_rows"]),
+        choose=lambda con: choose(con, run.parameters, run.settings),
     )
     run.record.content["as_of"] = report.as_of
     run.record.content["contract"] = suites.judge(report)
@@ -145,16 +146,8 @@ def check(run: Run) -> None:
 
 @step("find the cohort")
 def select(run: Run) -> None:
-    """Say who is assessed, or may be once classified, and pull their rows."""
-    assert run.opened is not None
-    prepare(run.con, run.parameters, run.settings)
-    try:
-        cohort.pull(run.con)
-    except duckdb.Error as error:
-        for table in run.opened.extract.tables:
-            if part := gate.damaged_part(run.con, run.opened.extract, table):
-                raise ContractBroken(f"{table}: {part.name} cannot be read to its end") from error
-        raise
+    """Say who is assessed, or may be once classified, and leave their rows alone."""
+    cohort.pull(run.con)
 
 
 @step("normalise")
@@ -215,6 +208,12 @@ def finish(run: Run) -> Path:
     for note in folder.prune(out, run.work, run.settings.keep, run.previous):
         run.progress.note(note)
     return published
+
+
+def choose(con: duckdb.DuckDBPyConnection, values: dict[str, str], settings: Settings) -> None:
+    """Prepare the store and say whose rows the contract's pass shall pull. UsageError: collection before day D."""
+    prepare(con, values, settings)
+    cohort.choose(con)
 
 
 def prepare(con: duckdb.DuckDBPyConnection, values: dict[str, str], settings: Settings) -> None:

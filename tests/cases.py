@@ -27,7 +27,7 @@ import polars as pl
 
 from data_contracts import contract, gate
 from flows.settings import Settings
-from flows.steps import prepare
+from flows.steps import choose
 from rules import engine
 from rules.parameters import parameters
 from transforms import cohort, store
@@ -146,10 +146,10 @@ def run(section: Section, folder: Path, *, only: str | None = None, cohort_is: s
     write_extract(section, folder / "extract")
     con = store.connect()
     extract = native.stage(folder / "extract", folder)
-    gate.check(con, extract, as_of=DAY, max_rejected_share=1, min_rejected_rows=10**6)
     values = parameters({"cohort": cohort_is, **section.parameters})
     phase: Literal["prescreen", "collection"] = "collection" if section.collection_date else "prescreen"
-    prepare(con, values, Settings(folder, folder, phase=phase, collection_date=section.collection_date))
+    settings = Settings(folder, folder, phase=phase, collection_date=section.collection_date)
+    gate.check(con, extract, as_of=DAY, max_rejected_share=1, min_rejected_rows=10**6, choose=lambda con: choose(con, values, settings))
     cohort.pull(con)
     normalise(con)
     engine.load_table_macros(con)

@@ -7,7 +7,7 @@ import pytest
 
 from data_contracts import gate
 from flows.settings import Settings
-from flows.steps import prepare
+from flows.steps import choose
 from rules import engine
 from rules.parameters import parameters
 from sample_data.make_sample import make_sample
@@ -33,8 +33,14 @@ def outcomes(extract: Path, work: Path) -> pl.DataFrame:
     """One row per patient and item, before chart reviews: patient_id, item_id, verdict, basis."""
     work.mkdir()
     con = store.connect()
-    gate.check(con, native.stage(extract, work), as_of=cases.DAY, max_rejected_share=1, min_rejected_rows=10**6)
-    prepare(con, parameters({"cohort": "all"}), Settings(extract, work))
+    gate.check(
+        con,
+        native.stage(extract, work),
+        as_of=cases.DAY,
+        max_rejected_share=1,
+        min_rejected_rows=10**6,
+        choose=lambda con: choose(con, parameters({"cohort": "all"}), Settings(extract, work)),
+    )
     cohort.pull(con)
     normalise(con)
     engine.load_table_macros(con)

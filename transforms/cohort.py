@@ -1,8 +1,8 @@
 """The cohort line: who is assessed, and the pull of their rows; everything after it reads only these.
 
 Three ways lead in: an SLE diagnosis, a chart review that says SLE, or a met classification. The third is known only once a
-patient's events are normalised, so patients who may meet it are pulled too (`pull`), classified, and those who do not are
-taken out again before anything else is derived (`settle`).
+patient's events are normalised, so the rows of patients who may meet it are pulled too (`choose`, `pull`), classified, and those
+who do not are taken out again before anything else is derived (`settle`).
 """
 
 from __future__ import annotations
@@ -19,33 +19,44 @@ TABLES = (
 )  # fmt: skip
 
 
-def pull(con: duckdb.DuckDBPyConnection) -> int:
-    """Make run.considered and pulled.* (their rows as typed by the contract, quarantined ones included); returns how many."""
+def choose(con: duckdb.DuckDBPyConnection) -> None:
+    """Make run.considered (assessed for certain) and gate.wanted: these, and whoever may have been positive for ANA.
+
+    What the contract then pulls is theirs, in the one pass that counts it.
+    """
     run_sql(con, "transforms", "cohort.sql")
-    if con.sql("from run.parameters where name = 'cohort' and value <> 'all'").fetchall():
-        screen(con)
-    for table in TABLES:
-        con.execute(
-            f"create or replace table pulled.{table} as select t.* from raw.{table} as t semi join run.considered using (patient_id)"
-        )
-        if table != "patients":
-            gate.leave_one_copy(con, table)
+    con.execute("create or replace table run.possible_items (patient_id varchar, item_id varchar)")
+    if not is_everyone(con):
+        local = "select distinct test_name from raw.labs where code_system = 'LOCAL'"
+        load(con, "map.local_tests", analytes.named_tests(con, local))
+        screen(con, "entry.sql")
+    con.execute(
+        "create or replace table gate.wanted as select patient_id from run.considered union select patient_id from run.possible_items"
+    )
+
+
+def pull(con: duckdb.DuckDBPyConnection) -> int:
+    """Complete run.considered and leave in pulled.* the rows of these patients alone, each once; returns how many patients."""
+    if not is_everyone(con):
+        screen(con, "items.sql")
+        run_sql(con, "transforms.screening", "candidates.sql")
+    con.execute("create or replace table pulled.patients as from raw.patients semi join run.considered using (patient_id)")
+    for table in TABLES[1:]:
+        con.execute(f"delete from pulled.{table} where patient_id not in (select patient_id from run.considered)")
+        gate.leave_one_copy(con, table)
     return size(con, "run.considered")
 
 
-def screen(con: duckdb.DuckDBPyConnection) -> None:
-    """Add to run.considered everybody whose raw rows leave a met classification possible.
+def is_everyone(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether P:cohort says that everybody is assessed."""
+    return con.sql("from run.parameters where name = 'cohort' and value = 'all'").fetchall() != []
 
-    Two narrow passes over the labs: who may have been positive for ANA, then the other tests of those alone.
-    """
-    local = "select distinct test_name from raw.labs where code_system = 'LOCAL'"
-    load(con, "map.local_tests", analytes.named_tests(con, local))
-    con.execute("create or replace table run.possible_items (patient_id varchar, item_id varchar)")
-    for rows in ("entry.sql", "items.sql"):
-        run_sql(con, "transforms.screening", rows, "results.sql")
-        load(con, "map.screened_texts", analytes.reported_texts(con, "run.screened_results"))
-        run_sql(con, "transforms.screening", "possible.sql")
-    run_sql(con, "transforms.screening", "candidates.sql")
+
+def screen(con: duckdb.DuckDBPyConnection, rows: str) -> None:
+    """Add to run.possible_items what the lab rows that the file ``rows`` selects leave possible of the classification."""
+    run_sql(con, "transforms.screening", rows, "results.sql")
+    load(con, "map.screened_texts", analytes.reported_texts(con, "run.screened_results"))
+    run_sql(con, "transforms.screening", "possible.sql")
 
 
 def settle(con: duckdb.DuckDBPyConnection) -> int:
