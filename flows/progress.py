@@ -31,7 +31,7 @@ class Progress:
 
 
 def summary(folder: Path, out: Path, record: dict[str, Any]) -> None:
-    """Print what was read and rejected, the cohort, the tiers and where the list is."""
+    """Print what was read and rejected, the cohort, the tiers, and where the list and the report are."""
     tables, listed, tiers = record["tables"], record["listed"], record["tiers"]
     console = Console(highlight=False, soft_wrap=True)
     console.print(
@@ -58,3 +58,4 @@ def summary(folder: Path, out: Path, record: dict[str, Any]) -> None:
     if record["not_evaluated"]:
         console.print(f"not evaluated yet: {', '.join(record['not_evaluated'])}")
     console.print(f"list      {out / 'latest' / 'candidates.csv'}  (run {folder.name})")
+    console.print(f"report    {out / 'latest' / 'report.html'}")

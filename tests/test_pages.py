@@ -90,5 +90,5 @@ def test_the_report_is_whole(browser: Browser, hostile: dict[str, Path], lang: s
     assert browser.tell("document.documentElement.scrollWidth <= window.innerWidth")
     anchors = browser.tell("[...document.querySelectorAll('a[href^=\"#\"]')].filter(a => !document.querySelector(a.hash)).length")
     assert anchors == 0
-    for link in browser.tell("[...document.querySelectorAll('#list a[href]')].map(a => a.getAttribute('href'))"):
+    for link in browser.tell("[...document.querySelectorAll('#list td.id a')].map(a => a.getAttribute('href'))"):
         assert (page.parent / link).exists(), json.dumps(link)
