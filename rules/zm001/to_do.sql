@@ -12,7 +12,7 @@ with open_items as (
         v.item_id,
         v.position,
         case v.verdict when 'fail' then 'fail ' || v.fail_kind else v.verdict end as state,
-        v.reason_code,
+        coalesce(v.reason_code, '') as reason_code,
         case when len(v.reason) > 0 then v.reason else [null] end as reason,
         coalesce(v.evidence_date, newest(v.evidence)) as on_date,
         v.next_date,
@@ -29,71 +29,116 @@ with open_items as (
 
 sentences as (
     select
-        * exclude (reason),
-        said."key" as said_key,
-        said.args as said_args,
-        case when said."key" in (
-            'result.missing_data', 'result.stale_data', 'result.unusable_data', 'result.no_limit', 'result.table_absent', 'result.censored'
-        ) then said."key"[8:] end as lack
+        * exclude (reason, said),
+        coalesce(said."key", '') as said_key,
+        coalesce(said.args[1], '') as first_arg,
+        coalesce(said.args, []) as said_args
     from (select *, unnest(reason) as said from open_items)
+),
+
+-- What an act fits is asked once per kind of sentence, not once per patient.
+kinds as (
+    select distinct
+        item_id,
+        state,
+        reason_code,
+        said_key,
+        first_arg,
+        if(
+            said_key in (
+                'result.missing_data', 'result.stale_data', 'result.unusable_data', 'result.no_limit', 'result.table_absent', 'result.censored'
+            ),
+            said_key[8:],
+            null
+        ) as lack
+    from sentences
 ),
 
 fitting as (
     select
-        s.*,
+        k.*,
         a.act,
         a.verb,
         a."text",
+        m."text" as template,
         a.note,
         a.says,
         a.place,
-        coalesce(starts_with(a.says, 'lacks '), false) as is_test
-    from sentences as s
+        coalesce(starts_with(a.says, 'lacks '), false) as is_test,
+        a.turn
+    from kinds as k
     inner join run.acts as a
-        on coalesce(a.item_id = s.item_id, true)
-        and a.state = s.state
-        and coalesce(a.reason_code = s.reason_code, true)
+        on coalesce(a.item_id = k.item_id, true)
+        and a.state = k.state
+        and coalesce(a.reason_code = k.reason_code, true)
         and (
             a.says is null
-            or a.says in (s.said_key, s.said_key || ' ' || s.said_args[1])
-            or (s.lack is not null and a.says = 'lacks ' || s.said_args[1][10:])
+            or a.says in (k.said_key, k.said_key || ' ' || k.first_arg)
+            or (k.lack is not null and a.says = 'lacks ' || k.first_arg[10:])
         )
-    qualify a.turn = min(a.turn) over (partition by s.patient_id, s.item_id)
+    left join run.messages as m on a."text" = m."key"
+),
+
+lowest as (
+    select patient_id, item_id, min(turn) as turn
+    from sentences
+    inner join fitting using (item_id, state, reason_code, said_key, first_arg)
+    group by patient_id, item_id
+),
+
+answers as (
+    select *
+    from sentences
+    inner join lowest using (patient_id, item_id)
+    inner join fitting using (item_id, state, reason_code, said_key, first_arg, turn)
 ),
 
 -- A result that is there but cannot be used is looked up, unless its item or its test is to be done anyway.
+done_anyway as (
+    select distinct patient_id, item_id, "text"
+    from sentences
+    inner join fitting using (item_id, state, reason_code, said_key, first_arg)
+    where is_test and lack not in ('unusable_data', 'no_limit', 'table_absent')
+),
+
 weighed as (
     select
-        *,
-        bool_and(is_test and lack in ('unusable_data', 'no_limit', 'table_absent')) over (partition by patient_id, item_id)
-        and bool_and(is_test and lack in ('unusable_data', 'no_limit', 'table_absent')) over (partition by patient_id, "text") as is_there
-    from fitting
+        a.*,
+        a.is_test and i.patient_id is null and t.patient_id is null as is_there,
+        w.last_date
+    from answers as a
+    left join (select distinct patient_id, item_id from done_anyway) as i on a.patient_id = i.patient_id and a.item_id = i.item_id
+    left join (select distinct patient_id, "text" from done_anyway) as t on a.patient_id = t.patient_id and a."text" = t."text"
+    left join (
+        select patient_id, max(if(state = 'fail timed', next_date, date '9999-12-31')) as last_date
+        from open_items
+        where starts_with(state, 'fail')
+        group by patient_id
+    ) as w on a.patient_id = w.patient_id
 )
 
 select
     patient_id,
     item_id,
     position,
-    place,
+    position * 1000 + place as place,
     gain,
     next_date,
     case when is_there then 'values' when act = 'ask' then 'ask ' || item_id else act end as act,
     case when is_there then 'value' when verb is null then if(lack = 'missing_data', 'order', 'repeat') else verb end as verb,
-    "text",
+    template,
+    if(contains(template, '{0}'), item_id, null) as title_of,
+    case when not contains(template, '{') then [] when says is null then [on_date::varchar] else said_args end as args,
     -- what time alone changes: its window is told where the day named is not its own
     if(
-        act = 'wait' and next_date is not distinct from max(if(state = 'fail changeable', date '9999-12-31', next_date)) over (
-            partition by patient_id
-        ),
+        act = 'wait' and next_date = last_date,
         null,
-        'todo.note.' || note || coalesce('.' || if(is_test, lack, reason_code), '')
+        'todo.note.' || note || coalesce('.' || nullif(if(is_test, lack, reason_code), ''), '')
     ) as note,
     [
         if(is_test, case when lack in ('stale_data', 'unusable_data') then said_args[2] else said_args[3] end, on_date::varchar),
         said_args[2]
-    ] as note_args,
-    if(says is null or is_test, [on_date::varchar], said_args) as args,
-    if(said_key = 'record.event', said_args[3]::date, null) as event_date
+    ] as note_args
 from weighed;
 
 -- One row per candidate and step. Within a step, parts with the same note stand together, then parts with the same verb.
@@ -111,49 +156,54 @@ events as (
     group by all
 ),
 
-worded as (
-    select
-        a.* exclude (args, note, place),
-        a.position * 1000 + a.place as place,
-        replace(
-            filled(
-                m."text",
-                coalesce(
-                    b."text",
-                    if(regexp_matches(f."text", '^[A-Z][a-z]'), lower(f."text"[1]) || f."text"[2:], f."text"),
-                    a.args[1],
-                    ''
-                ),
-                case
-                    when a.event_date is null then a.args
-                    else [a.args[1], coalesce(e.display, k."text" || ' ' || a.args[2], a.args[2]), a.args[3]]
-                end
-            ),
-            '{0}',
-            coalesce(i."text", c."text", a.item_id)
-        ) as part,
-        trim(filled(n."text", coalesce(a.note_args[1], ''), a.note_args)) as note
-    from pub.acts as a
-    left join run.messages as m on a."text" = m."key"
-    left join run.messages as f on a.args[1][1] = '@' and a.args[1][2:] = f."key"
-    left join run.messages as b on b."key" = 'todo.short.' || a.args[1][10:]
-    left join run.messages as n on a.note = n."key"
-    left join run.messages as i on i."key" = 'title.' || a.item_id
-    left join run.messages as c on c."key" = 'criterion.' || a.item_id
-    left join run.messages as k on k."key" = 'todo.event.' || a.args[1][10:]
-    left join events as e on a.patient_id = e.patient_id and a.event_date = e.event_date and a.args[2] = e.label
-),
-
+-- A test or a question of several items is one part; of its notes the newest counts.
 parts as (
     select
         patient_id,
         act,
-        part,
+        template,
+        args,
+        title_of,
         min(place) as place,
         min_by(verb, {'a': verb <> 'repeat', 'b': verb}) as verb,
-        max_by(note, {'a': coalesce(note_args[1], ''), 'b': note}) as note
-    from worded
-    group by patient_id, act, part
+        max_by({'note': note, 'args': note_args}, {'a': coalesce(note_args[1], ''), 'b': note}) as note
+    from pub.acts
+    group by all
+),
+
+worded as (
+    select
+        p.patient_id,
+        p.act,
+        p.verb,
+        p.place,
+        case
+            when len(p.args) = 0 and p.title_of is null then p.template
+            else replace(
+                filled(
+                    p.template,
+                    coalesce(
+                        b."text",
+                        if(regexp_matches(f."text", '^[A-Z][a-z]'), lower(f."text"[1]) || f."text"[2:], f."text"),
+                        p.args[1],
+                        ''
+                    ),
+                    if(starts_with(p.args[1], '@concept.'), [p.args[1], coalesce(e.display, k."text" || ' ' || p.args[2], p.args[2]), p.args[3]], p.args)
+                ),
+                '{0}',
+                coalesce(i."text", c."text", p.title_of, '')
+            )
+        end as part,
+        trim(filled(n."text", coalesce(p.note.args[1], ''), p.note.args)) as note
+    from parts as p
+    left join run.messages as f on p.args[1][1] = '@' and p.args[1][2:] = f."key"
+    left join run.messages as b on b."key" = 'todo.short.' || p.args[1][10:]
+    left join run.messages as k on k."key" = 'todo.event.' || p.args[1][10:]
+    left join run.messages as n on p.note.note = n."key"
+    left join run.messages as i on i."key" = 'title.' || p.title_of
+    left join run.messages as c on c."key" = 'criterion.' || p.title_of
+    left join events as e
+        on starts_with(p.args[1], '@concept.') and p.patient_id = e.patient_id and p.args[2] = e.label and p.args[3] = e.event_date::varchar
 ),
 
 noted as (
@@ -170,7 +220,7 @@ noted as (
             *,
             row_number() over (partition by patient_id, act, verb order by place, part) as part_no,
             count(*) over (partition by patient_id, act, verb) as part_count
-        from parts
+        from worded
     )
     cross join texts
     where part_no <= 9
