@@ -6,15 +6,17 @@ leaves out is filled from case_defaults.csv; ids are made; every patient named a
 1985-06-15, unless ``patients`` says otherwise.
 
 Settings lines: ``absent: procedures, observations`` (tables that the extract does not have; all others are there,
-empty), ``parameter: blood_days = 30``, ``phase: collection D+5``.
+empty), ``parameter: blood_days = 30``, ``phase: collection D+5``, ``lang: zh``.
 
 A given table ``outcomes`` (patient_id, item_id, verdict, …) stands in for what the rules would find: for cases of what
-is made of verdicts.
+is made of verdicts. Its column ``says`` holds the sentences of the reason, keys of messages.csv with their arguments:
+``result.stale_data(@analyte.inr, D-100) + result.missing_data(@analyte.aptt)``.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -50,6 +52,7 @@ class Section:
     absent: set[str] = field(default_factory=set)
     parameters: dict[str, object] = field(default_factory=dict)
     collection_date: date | None = None
+    lang: Literal["en", "zh"] = "en"
 
     @property
     def item_id(self) -> str:
@@ -68,7 +71,7 @@ def sections(file: Path) -> Iterator[Section]:
                 if not table:
                     raise ValueError(f"{file.name}, {title}: a pipe table without a name before it")
                 _add(section, table, cells)
-            elif match := re.match(r"(absent|parameter|phase):\s*(.+)", line):
+            elif match := re.match(r"(absent|parameter|phase|lang):\s*(.+)", line):
                 _set(section, match[1], match[2].strip())
             elif re.fullmatch(r"[a-z_]+", line.strip()):
                 table = line.strip()
@@ -97,6 +100,8 @@ def _set(section: Section, name: str, text: str) -> None:
         section.absent |= {table.strip() for table in text.split(",")}
     elif name == "phase":
         section.collection_date = date.fromisoformat(a_day(text.split()[1]))
+    elif name == "lang":
+        section.lang = "zh" if text == "zh" else "en"
     else:
         parameter, _, value = (part.strip() for part in text.partition("="))
         section.parameters[parameter] = int(value) if value.isdigit() else value
@@ -148,7 +153,7 @@ def run(section: Section, folder: Path, *, only: str | None = None, cohort_is: s
     extract = native.stage(folder / "extract", folder)
     values = parameters({"cohort": cohort_is, **section.parameters})
     phase: Literal["prescreen", "collection"] = "collection" if section.collection_date else "prescreen"
-    settings = Settings(folder, folder, phase=phase, collection_date=section.collection_date)
+    settings = Settings(folder, folder, phase=phase, collection_date=section.collection_date, lang=section.lang)
     gate.check(con, extract, as_of=DAY, max_rejected_share=1, min_rejected_rows=10**6, choose=lambda con: choose(con, values, settings))
     cohort.pull(con)
     normalise(con)
@@ -173,8 +178,8 @@ def give_outcomes(con: duckdb.DuckDBPyConnection, rows: list[Row]) -> None:
 
     What is not given: an absence that passes; of a judgement item undecided. Evidence is a row named given:ITEM.
     """
-    cells = [{name: row.get(name) for name in OUTCOME_COLUMNS} for row in rows]
-    store.load(con, "run.given", pl.DataFrame(cells, dict.fromkeys(OUTCOME_COLUMNS, pl.String)))
+    cells = [{name: row.get(name) for name in OUTCOME_COLUMNS} | {"says": json.dumps(sentences(row.get("says", "")))} for row in rows]
+    store.load(con, "run.given", pl.DataFrame(cells, dict.fromkeys([*OUTCOME_COLUMNS, "says"], pl.String)))
     con.execute(
         """
         create or replace table rule.outcomes as
@@ -184,7 +189,7 @@ def give_outcomes(con: duckdb.DuckDBPyConnection, rows: list[Row]) -> None:
             unnest(case
                 when g.patient_id is not null then outcome(
                     g.verdict, coalesce(g.basis, case g.verdict when 'unknown' then 'none' else 'data' end),
-                    g.reason_code, [],
+                    g.reason_code, from_json(g.says, '[{"key": "VARCHAR", "args": ["VARCHAR"]}]'),
                     [cite('given', i.item_id, g.evidence_date, coalesce(g.known_date, g.evidence_date))],
                     g.evidence_date, coalesce(g.known_date, g.evidence_date), g.next_date, g.fail_kind
                 )
@@ -196,6 +201,15 @@ def give_outcomes(con: duckdb.DuckDBPyConnection, rows: list[Row]) -> None:
         left join run.given as g on p.patient_id = g.patient_id and i.item_id = g.item_id
         """
     )
+
+
+def sentences(says: str) -> list[dict[str, Any]]:
+    """The sentences that a cell ``says`` names: each a key with its arguments."""
+    said = []
+    for sentence in filter(None, says.split(" + ")):
+        key, _, arguments = sentence.removesuffix(")").partition("(")
+        said.append({"key": key, "args": [a_day(argument) for argument in arguments.split(", ") if argument]})
+    return said
 
 
 def found(con: duckdb.DuckDBPyConnection, item_id: str) -> dict[str, Row]:
@@ -233,6 +247,17 @@ def ranked(con: duckdb.DuckDBPyConnection) -> dict[str, Row]:
         """
     ).pl()
     return {row["patient_id"]: as_text(row) for row in rows.iter_rows(named=True)}
+
+
+def steps(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Row]:
+    """What pub.steps says of each candidate and step, as text; ``of`` is how many steps the candidate has."""
+    rows = con.sql(
+        """
+        select patient_id, step_no, count(*) over (partition by patient_id) as "of", "text", array_to_string(item_ids, ' ') as items, gain
+        from pub.steps
+        """
+    ).pl()
+    return {(row["patient_id"], str(row["step_no"])): as_text(row) for row in rows.iter_rows(named=True)}
 
 
 def as_text(row: dict[str, object]) -> Row:

@@ -54,6 +54,19 @@ def test_designed_patients_get_what_they_were_designed_for(shipped: Path) -> Non
             assert (patient_id, item_id, verdicts[patient_id, item_id]) == (patient_id, item_id, verdict)
 
 
+def test_nothing_open_is_left_out_of_the_sample_but_behind_five_steps(shipped: Path) -> None:
+    steps = pl.read_parquet(shipped / "steps.parquet").partition_by("patient_id", as_dict=True)
+    for row in runs.candidates(shipped):
+        own = steps[row["patient_id"],]
+        named = {item for items in own["item_ids"] for item in items}
+        opened = {item for column in ("failing", "to_review", "unknown") for item in row[column].split("; ") if item}
+        assert row["to_do"] == "; ".join(own["text"])
+        assert own["gain"].to_list() == sorted(own["gain"], reverse=True)
+        assert own.height <= 5
+        assert opened <= named or own.height == 5
+        assert {item for item in row["failing"].split("; ") if item} <= named
+
+
 def test_every_tier_occurs(shipped: Path) -> None:
     assert set(pl.read_parquet(shipped / "features.parquet")["tier"]) == {"ready", "check", "watch", "excluded"}
     assert [int(row["rank"]) for row in runs.candidates(shipped)] == list(range(1, len(runs.candidates(shipped)) + 1))
@@ -80,7 +93,7 @@ def test_threads_and_the_order_of_rows_change_nothing(shipped: Path, tmp_path: P
     other = runs.match(shuffled, tmp_path / "out", threads=1)
     for name in (*COPIED, "worklist.xlsx"):
         assert (other / name).read_bytes() == (shipped / name).read_bytes()
-    for name in ("verdicts", "features", "descriptors", "gc_timeline", "rejects"):
+    for name in ("verdicts", "features", "descriptors", "steps", "gc_timeline", "rejects"):
         assert pl.read_parquet(other / f"{name}.parquet").equals(pl.read_parquet(shipped / f"{name}.parquet"))
 
 

@@ -150,7 +150,7 @@ with texts as (
 
 -- A diagnosis is named by its display, else by a word for its kind and its code.
 events as (
-    select patient_id, event_date, code_system || ' ' || code as label, min(trim(display)) as display
+    select patient_id, event_date, code_system || ' ' || code as label, left(min(trim(display)), 60) as display
     from norm.diagnoses
     where trim(display) <> ''
     group by all
@@ -188,7 +188,11 @@ worded as (
                         p.args[1],
                         ''
                     ),
-                    if(starts_with(p.args[1], '@concept.'), [p.args[1], coalesce(e.display, k."text" || ' ' || p.args[2], p.args[2]), p.args[3]], p.args)
+                    if(
+                        starts_with(p.args[1], '@concept.'),
+                        [p.args[1], coalesce(e.display, k."text" || ' ' || p.args[2], p.args[2]), p.args[3]],
+                        p.args
+                    )
                 ),
                 '{0}',
                 coalesce(i."text", c."text", p.title_of, '')
