@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from rules import engine
-from rules.book_facts import BookItem, analytes, class_titles, code_lists, drugs, scored_items
+from rules.book_facts import BookItem, analytes, code_lists, drugs, messages, scored_items
 from rules.parameters import Parameter, known_parameters
 from rules.version import book_version
 from transforms.store import csv_frame, resource
@@ -66,9 +66,11 @@ def facts(lang: str, values: Mapping[str, str] | None) -> dict[str, Any]:
         "judged": [item for item in items if item.said("judged") and not item.item.is_judgement],
         "parameters": list(known_parameters().values()),
         "lists": lists,
+        "other_lists": {name: one for name, one in lists.items() if not any(name in item.concepts for item in items)},
+        "domains": messages("page.domain.", lang),
         "analytes": measured,
         "drugs": drugs(lang),
-        "read_classes": [(name, title) for name, title in class_titles(lang).items() if name in read],
+        "read_classes": [(name, title) for name, title in messages("class.", lang).items() if name in read],
         "sledai": scored_items("sledai", lang),
         "classification": scored_items("classification", lang),
         "allowed": lambda parameter: allowed(parameter, lang),

@@ -112,7 +112,7 @@ def scored_items(scheme: str, lang: str) -> list[dict[str, Any]]:
     ]
 
 
-def class_titles(lang: str) -> dict[str, str]:
-    """Class of drugs -> its title."""
-    rows = csv_frame(engine.PACKAGE, "messages.csv").iter_rows(named=True)
-    return {row["key"].removeprefix("class."): row[lang] for row in rows if row["key"].startswith("class.")}
+def messages(prefix: str, lang: str) -> dict[str, str]:
+    """What follows the prefix in the keys of messages.csv that begin with it -> the text in the language."""
+    rows = csv_frame(engine.PACKAGE, "messages.csv").select("key", lang).iter_rows()
+    return {key.removeprefix(prefix): text for key, text in rows if key.startswith(prefix)}

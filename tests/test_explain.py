@@ -105,6 +105,15 @@ def test_one_item_in_the_terminal(
     assert "\ufffd[31m" in text
 
 
+def test_what_absence_is_read_from_is_counted(
+    made_by_hand: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(monkeypatch, capsys, 80, made_by_hand, "Ann", "--item", "E12")
+    assert "No row that means anything to this item." in text
+    assert "Other rows of diagnoses: 1, the newest known on 2025-01-01; in no code list: 0" in text  # stands in for immunizations
+    assert "The extract has no table immunizations." in text
+
+
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_a_patient_in_the_terminal(

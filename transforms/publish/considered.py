@@ -13,6 +13,7 @@ from rules.sources import Source, sources
 from transforms.store import csv_frame
 
 MEASURES = ("labs", "observations")
+DOSED = ("glucocorticoid", "immunosuppressant")  # the classes whose daily doses are reckoned
 EVIDENCE_SHOWN = 20  # verdicts name no more rows than this
 
 
@@ -69,8 +70,26 @@ def considered(item: Item, events: Iterable[Mapping[str, Any]], evidence: list[s
 def clauses_of(item: Item, events: list[Mapping[str, Any]]) -> list[Source]:
     """What the item reads of a patient with these rows: weights for doses only where a row that it reads has a dose per kg."""
     clauses = [source for source in sources(item.header["sources"]) if source.kind != "derived"]
-    is_per_kg = any("/kg" in event["reported"] and any(names_read(source, event) for source in clauses) for event in events)
+    is_per_kg = any(
+        "/kg" in event["reported"]
+        and any(classes()[name] in DOSED for source in clauses if source.kind == "class" for name in names_read(source, event))
+        for event in events
+    )
     return [source for source in clauses if is_per_kg or not (source.window and source.window.is_per_kg)]
+
+
+def other_rows(item: Item, events: Iterable[Mapping[str, Any]], rows: list[Considered]) -> dict[str, list[Mapping[str, Any]]]:
+    """Table -> its rows known on day D that mean nothing to the item, of the tables that tell whether no row may be read as "no".
+
+    Procedures and immunizations are too rare to tell: rows of diagnoses stand in.
+    """
+    read = {(row.event["table"], row.event["row_id"]) for row in rows}
+    tables = closed_tables([source for source in sources(item.header["sources"]) if source.kind in ("concept", "class")])
+    if tables & {"procedures", "immunizations"}:
+        tables.add("diagnoses")
+    known = (event for event in events if event["table"] in tables and event["state"] != "after_day_d")
+    rest = [event for event in known if (event["table"], event["row_id"]) not in read]
+    return {table: [event for event in rest if event["table"] == table] for table in sorted(tables)}
 
 
 def names_read(source: Source, event: Mapping[str, Any]) -> tuple[str, ...]:

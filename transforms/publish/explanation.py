@@ -16,7 +16,7 @@ from rules import engine
 from rules.book_facts import BookItem
 from rules.version import book_version
 from transforms.errors import UsageError
-from transforms.publish.considered import Considered, considered, scores_of
+from transforms.publish.considered import Considered, considered, other_rows, scores_of
 from transforms.publish.patient_run import PatientRun, Row, patient_run
 
 CODED = ("diagnoses", "procedures", "immunizations")
@@ -208,6 +208,7 @@ def one_item(patient: PatientRun, wanted: str, width: int) -> Iterable[Renderabl
             item = items[row["item_id"]]
             rows_read = considered(item, patient.events, row["evidence"], patient.frame, row["basis"])
             yield from considered_rows(patient, item, rows_read, width)
+            yield from others(patient, other_rows(item, patient.events, rows_read))
 
 
 def facts_of(patient: PatientRun, row: Row, item: engine.Item | None) -> Table:
@@ -244,6 +245,20 @@ def considered_rows(patient: PatientRun, item: engine.Item, rows: list[Considere
         if width < IN_COLUMNS:
             grid.add_row("", "", texts[1].append("  ").append_text(texts[2]))
     yield grid
+
+
+def others(patient: PatientRun, by_table: Mapping[str, list[Mapping[str, Any]]]) -> Iterable[RenderableType]:
+    """What else the tables hold in which no row may be read as "no": how many rows, how new, and how many that no list knows."""
+    for table, events in by_table.items():
+        name = patient.say(f"table.{table}")
+        if table not in patient.record["tables"]:
+            yield Text(patient.say("page.explain.no_table", name))
+        elif events:
+            newest = max((event["known_date"] for event in events if event["known_date"]), default="?")
+            unmapped = sum(event["state"] == "unmapped" for event in events)
+            yield Text(patient.say("page.explain.other_rows", name, len(events), newest, unmapped))
+        else:
+            yield Text(patient.say("page.explain.no_other_rows", name))
 
 
 def why_of(patient: PatientRun, row: Considered) -> str:
