@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= out
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: match test test-slow test-all lint bench book sample
+.PHONY: match test test-slow test-all kills lint bench book sample
 .DEFAULT_GOAL := match
 
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -25,6 +25,9 @@ test-slow: $(VENV)/.installed  ## the slow tests alone
 	$(BIN)/python -m pytest -m slow
 
 test-all: test test-slow  ## every test
+
+kills: $(VENV)/.installed  ## kill -9 at 25 moments of a run on 2,000 patients
+	ZM001_KILLS=25 ZM001_KILL_PATIENTS=2000 $(BIN)/python -m pytest -s -m slow tests/test_kills.py
 
 lint: $(VENV)/.installed  ## ruff, mypy, sqlfluff
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ def nightly(settings: Settings, progress: Progress | None = None) -> tuple[Path,
     """
     progress = progress or Progress(quiet=True)
     apart(settings.extract, settings.out)
-    with held(settings.out, wait=settings.wait, tell=progress.note) as work, explained(settings.extract, settings.out):
+    with held(settings.out, wait=settings.wait, tell=progress.note) as work, explained(settings.extract, f"OUT {settings.out}"):
         run = steps.begin(settings, work, progress)
         steps.read(run)
         steps.check(run)

@@ -21,10 +21,11 @@ Lying = dict[str, tuple[int, int, int]]
 
 
 @contextmanager
-def explained(extract: Path, out: Path) -> Iterator[None]:
+def explained(extract: Path, room: str) -> Iterator[None]:
     """Turn a failure into the refusal that says what to do, where it is one of those that nights bring.
 
-    Libraries wrap errors in their own and each in other words, but all end with the system's text for what happened.
+    ``room``: what is written to, for the message. Libraries wrap errors in their own, each in other words, but all quote the
+    system's text for what happened.
     """
     before = lying(extract)
     try:
@@ -33,13 +34,13 @@ def explained(extract: Path, out: Path) -> Iterator[None]:
         causes = list(chain_of(error))
         for text in CANNOT_WRITE:
             if any(text in str(cause) for cause in causes):
-                raise Refusal(f"OUT {out}: cannot be written ({text}); nothing was published") from error
+                raise Refusal(f"{room}: cannot be written ({text}); nothing was published") from error
         if changed := difference(before, lying(extract)):
             raise ExtractChanged.by(changed) from error
         if any(isinstance(cause, MemoryError | OutOfMemoryException) for cause in causes):
             raise Refusal(
-                "memory: what is allowed (--memory-limit, default 60 % of the machine's) is too little, or there is no room in "
-                f"OUT {out} for what does not fit; nothing was published"
+                "memory: what is allowed (--memory-limit; default 60 % of the machine's) is too little, or there is no room in "
+                f"{room} for what does not fit; nothing was published"
             ) from error
         raise
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from data_contracts import gate, suites
 from data_contracts.show import findings
 from flows.progress import Progress
+from flows.troubles import explained
 from rules.parameters import parameters, read_toml
 from transforms import store
 from transforms.ingest.doors import open_extract
@@ -23,7 +24,10 @@ def validated(extract: Path, *, as_of: date | None, params: Path | None, form: s
     """
     values = parameters(read_toml(params) if params else None)
     progress = Progress()
-    with tempfile.TemporaryDirectory(prefix="zm001-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="zm001-") as folder,
+        explained(extract, f"the folder for temporary files {tempfile.gettempdir()}"),
+    ):
         work = Path(folder)
         with progress.step("read the extract"):
             opened = open_extract(extract, work, form)
