@@ -25,6 +25,7 @@ def connect(
     con = duckdb.connect(str(path) if path else ":memory:")
     con.execute("set timezone = 'UTC'")
     con.execute("set preserve_insertion_order = false")
+    con.execute("set enable_progress_bar = false")  # a log is no terminal
     if spill:
         con.execute("set temp_directory = ?", [str(spill)])
     con.execute(

@@ -116,7 +116,8 @@ def publish(run: Path, out: Path, run_id: str) -> Path:
 def latest(out: Path) -> Path | None:
     """The folder of the run that OUT/latest points to, None where there is none."""
     link = out / "latest"
-    return out / "runs" / link.readlink().name if link.is_symlink() and link.exists() else None
+    run = out / "runs" / link.readlink().name if link.is_symlink() else None
+    return run if run and run.is_dir() else None
 
 
 def record_of(run: Path) -> dict[str, Any]:
