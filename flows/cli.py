@@ -1,4 +1,4 @@
-"""The zm001 command: match, validate, explain, sample."""
+"""The zm001 command: match, validate, explain, reviews, sample."""
 
 from __future__ import annotations
 
@@ -214,6 +214,40 @@ def book(
 
     page.write_text(book_page(lang.value, parameters(read_toml(params) if params else None)), encoding="utf-8")
     typer.echo(f"{page}: book version {book_version()}")
+
+
+@app.command()
+def reviews(
+    worklist: Annotated[Path, typer.Argument(help="A worklist.xlsx with answers in its sheet reviews.", show_default=False)],
+    into: Annotated[
+        Path, typer.Option("--into", metavar="EXTRACT_OR_CSV", help="A native extract, or a CSV of chart reviews.", show_default=False)
+    ],
+) -> None:
+    """Take the answers of a worklist into the chart reviews.
+
+    Lines that cannot be read are refused one by one (exit code 2); the others are taken. Taking a worklist twice adds nothing.
+
+    Example:
+
+        zm001 reviews out/latest/worklist.xlsx --into /data/extract
+    """
+    from transforms.reviews.answers import read_answers
+    from transforms.reviews.delivery import deliver
+
+    answers = read_answers(worklist)
+    delivery = deliver(answers.taken, into)
+    typer.echo(f"added     {delivery.added} to {delivery.file}" if delivery.file else "added     none")
+    typer.echo(f"there     {delivery.known} already")
+    for note in delivery.notes:
+        typer.echo(f"note      {note}")
+    if lines := answers.without_answer:
+        shown = ", ".join(str(line) for line in lines[:20]) + (", ..." if len(lines) > 20 else "")
+        typer.echo(f"note      a date or note without an answer, not taken: rows {shown}")
+    refused = [*answers.refused, *delivery.refused]
+    for what in refused:
+        typer.echo(f"refused   {worklist}, {what}", err=True)
+    if refused:
+        raise UsageError(f"{worklist}: {len(refused)} lines refused, the others are taken; mend them and call again")
 
 
 @app.command()

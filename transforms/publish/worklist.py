@@ -22,20 +22,19 @@ ANSWERS = ("yes", "no", "unknown")
 TO_FILL = {"answer": pl.String, "reviewed_date": pl.Date, "valid_until": pl.Date, "note": pl.String}
 LINE_CODE = "line_code"  # tells on the way back whether patient and item still belong together
 NUMBERS = {"rank": "0", "expected_pass": "0.000000", "sledai_recorded": "0", "sledai_low": "0", "sledai_high": "0"}
-WRAPPED = ("to_do", "question", "evidence", "note")
 DAY = "yyyy-mm-dd"
-OTHER_WIDTH = 9  # in characters
-WIDTHS = {
-    "rank": 6, "patient_id": 20, "expected_pass": 14, "next_date": 12, "gc_oral_mg_day": 12, "immunosuppressants": 28, "biologics": 20,
-    "last_record_date": 12, "disposition": 14, "failing": 18, "to_review": 18, "unknown": 24, "to_do": 60, "question": 70,
-    "evidence": 30, "answer": 11, "reviewed_date": 14, "valid_until": 14, "note": 40, "verdict": 10,
+WRAPPED = {  # columns of texts, and their width in characters
+    "immunosuppressants": 24, "biologics": 18, "failing": 20, "to_review": 20, "unknown": 26, "to_do": 60, "question": 80, "evidence": 32,
+    "note": 40,
 }  # fmt: skip
+LINE_HEIGHT = 15  # in points
 COLOURS = {  # of the cells of tiers and verdicts, by their word
     "ready": "C6E7C8", "check": "FFEBB0", "watch": "CFE2F3", "pass": "E6F4E7", "fail": "F6CFCB", "review": "FFEBB0", "unknown": "E3E3E3",
 }  # fmt: skip
 COLOURED = re.compile(r"tier|verdict|[IE]\d\d")  # columns
 HEADER_COLOUR, FILL_COLOUR = "D9D9D9", "FFFDE7"
 MOST_ROWS = 1_048_575  # of a sheet, below its header
+LAST_DAY = "2958465"  # 9999-12-31 as a workbook counts; 20260301 typed as a number lies beyond
 EPOCH = date(1899, 12, 30)  # day 0 of a workbook's dates
 MADE = datetime(2000, 1, 1)
 ZIPPED = (1980, 1, 1, 0, 0, 0)
@@ -78,19 +77,21 @@ def write_worklist(candidates: pl.DataFrame, asked: pl.DataFrame, words: Mapping
 def _dress(sheet: Any, frame: pl.DataFrame) -> dict[str, dict[str, int]]:
     """Give a sheet its header, widths, filter and print set-up; column -> word -> number of the cell's style, "" for other words."""
     from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Alignment, Font, PatternFill
+    from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
     def solid(colour: str) -> Any:
         return PatternFill("solid", fgColor=colour)
 
+    line = Border(bottom=Side("thin", "D9D9D9"))
     styles: dict[str, dict[str, int]] = {}
     sheet.append(frame.columns)
     for head, (name, kind) in zip(sheet[1], frame.schema.items(), strict=True):
-        head.font, head.fill, head.alignment = Font(bold=True), solid(HEADER_COLOUR), Alignment(wrap_text=True, vertical="top")
+        head.font, head.fill, head.alignment = Font(bold=True), solid(HEADER_COLOUR), Alignment(vertical="center")
         column = sheet.column_dimensions[head.column_letter]
-        column.width, column.hidden = WIDTHS.get(name, OTHER_WIDTH), name == LINE_CODE
+        column.width, column.hidden = WRAPPED.get(name, max(len(name) + 4, 8) if name != "patient_id" else 21), name == LINE_CODE
         column.number_format = NUMBERS.get(name) or (DAY if kind == pl.Date else "General" if name in WRAPPED else "@")
-        column.alignment = Alignment(wrap_text=name in WRAPPED, vertical="top")
+        column.alignment = Alignment(wrap_text=name in WRAPPED, vertical="top", horizontal="left")
+        column.border = line
         if name in TO_FILL:
             column.fill = solid(FILL_COLOUR)
         elif name not in NUMBERS and kind != pl.Date:
@@ -106,6 +107,7 @@ def _dress(sheet: Any, frame: pl.DataFrame) -> dict[str, dict[str, int]]:
     sheet.auto_filter.ref = f"A1:{_letter(frame.width - 1)}{len(frame) + 1}"
     sheet.print_title_rows = "1:1"
     sheet.page_setup.orientation, sheet.page_setup.paperSize = sheet.ORIENTATION_LANDSCAPE, sheet.PAPERSIZE_A4
+    sheet.page_margins.left = sheet.page_margins.right = 0.4  # inches
     sheet.page_setup.fitToHeight, sheet.sheet_properties.pageSetUpPr.fitToPage = 0, True
     sheet.oddFooter.center.text = "&P / &N"
     return styles
@@ -115,7 +117,7 @@ def _add_checks(sheet: Any, asked: pl.DataFrame, words: Mapping[str, str]) -> No
     """Drop-downs and limits of the cells to fill, with what Excel says of them."""
     from openpyxl.worksheet.datavalidation import DataValidation
 
-    a_day = {"type": "date", "operator": "greaterThanOrEqual", "formula1": "1"}
+    a_day = {"type": "date", "operator": "between", "formula1": "1", "formula2": LAST_DAY}
     allowed = {
         "answer": ({"type": "list", "formula1": f'"{",".join(ANSWERS)}"'}, "answer", "answer"),
         "reviewed_date": (a_day, "date", "reviewed"),
@@ -137,8 +139,14 @@ def _add_checks(sheet: Any, asked: pl.DataFrame, words: Mapping[str, str]) -> No
 
 
 def _rows(frame: pl.DataFrame, styles: Mapping[str, Mapping[str, int]]) -> str:
-    """The rows below the header as the workbook spells them."""
+    """The rows below the header as the workbook spells them, each as high as its longest text needs."""
     cells = []
+    wide = [
+        (pl.col(name).str.len_bytes() + pl.col(name).str.len_chars()) / (2 * width)
+        for name, width in WRAPPED.items()
+        if name in frame.columns
+    ]
+    lines = pl.max_horizontal(pl.lit(1), *(lines.ceil() for lines in wide)).fill_null(1).cast(pl.Int64)  # Chinese: 3 bytes, 2 wide
     for place, (name, kind) in enumerate(frame.schema.items()):
         value = pl.col(name)
         style = pl.lit(styles[name][""])
@@ -153,7 +161,7 @@ def _rows(frame: pl.DataFrame, styles: Mapping[str, Mapping[str, int]]) -> str:
             safe = value.cast(pl.String).str.replace_all(r"_(x[0-9A-Fa-f]{4}_)", "_x005F_${1}").str.replace_many(MARKUP)
             cell = pl.format('{} t="inlineStr"><is><t xml:space="preserve">{}</t></is></c>', opened, safe)
         cells.append(pl.when(value.is_not_null()).then(cell).otherwise(pl.format("{}/>", opened)))
-    row = pl.concat_str([pl.format('<row r="{}">', "row"), *cells, pl.lit("</row>")])
+    row = pl.concat_str([pl.format('<row r="{}" ht="{}">', "row", lines * LINE_HEIGHT), *cells, pl.lit("</row>")])
     return frame.with_row_index("row", offset=2).select(row.str.join("")).item() or ""
 
 

@@ -1,0 +1,1 @@
+"""The way back: what a nurse answered in a worklist becomes rows of chart_reviews."""
