@@ -149,10 +149,8 @@ def test_a_row_is_shown_with_its_value_date_and_id(english: Path) -> None:
     text = (english / "patients" / "0005.html").read_text(encoding="utf-8")
     reason = re.search(r'id="I08a".*?<td>(Haemoglobin (\S+ \S+) on (\S+) meets[^<]*)', text, re.DOTALL)
     assert reason
-    row = re.search(
-        r'id="row\d+"><td class="n">\d+</td><td class="date">([^<]*)</td><td>Haemoglobin</td><td>([^<]*)</td><td class="id">labs:[^<]*</td><td><a href="#I08a"',
-        text,
-    )
+    cells = r'<td class="date">([^<]*)</td><td>Haemoglobin</td><td>([^<]*)</td><td class="id">labs:[^<]*</td><td><a href="#I08a"'
+    row = re.search(cells, text)
     assert row
     assert row[1] == reason[3]
     assert row[2].endswith(reason[2])
