@@ -186,7 +186,7 @@ def write(run: Run) -> None:
         criteria=list(dict.fromkeys(engine.protocol_items().values())),
         previous=previous,
     )
-    write_dossiers(run.con, run.folder, run.settings.dossiers, run.settings.lang)
+    write_dossiers(run.con, run.folder, run.settings.dossiers)
     write_report(run.con, run.folder, run.record.body())
 
 

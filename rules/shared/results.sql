@@ -67,7 +67,8 @@ create or replace macro judge(latest, nothing, is_met, threshold) as case
     else undecided('censored', say('result.censored', analyte_of(latest), shown(latest), latest.taken_date, threshold), cited(latest))
 end;
 
--- The latest result against a multiple of the upper limit of normal of its own row, else of the analyte's default range.
+-- The latest result against a multiple of the upper limit of normal of its own row, else of the analyte's default range, which
+-- the sentence says by a key of its own.
 create or replace macro judge_times_limit(latest, nothing, multiple) as case
     when latest is null then nothing
     when latest.limit_high is null
@@ -77,7 +78,7 @@ create or replace macro judge_times_limit(latest, nothing, multiple) as case
         nothing,
         at_most(latest.interval_, multiple * latest.limit_high),
         '≤ ' || multiple::double || ' × ' || round(latest.limit_high, 2)
-            || case when latest.is_default_high then ' (default range)' else '' end
+            || case when latest.is_default_high then ' @result.default_range' else '' end
     )
 end;
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import polars as pl
 
-from transforms.publish.report import item_titles
 from transforms.publish.tables import read_csv
 from transforms.store import load, run_sql
 
@@ -28,7 +28,7 @@ ROWS = {
 }
 
 
-def write_dossiers(con: duckdb.DuckDBPyConnection, folder: Path, count: int, lang: str) -> None:
+def write_dossiers(con: duckdb.DuckDBPyConnection, folder: Path, count: int) -> None:
     """Write patients/NNNN.html (NNNN = rank) into the run's folder for the first ``count`` of its candidates.csv; 0: none."""
     changes = {int(row["rank"] or 0): row["change"] for row in (read_csv(folder / "candidates.csv") or [])[:count]}
     if not changes:
@@ -43,10 +43,9 @@ def write_dossiers(con: duckdb.DuckDBPyConnection, folder: Path, count: int, lan
     run_sql(con, PACKAGE, "dossier.sql")
     words = dict(con.sql("select key, text from run.messages").fetchall())
     page, say = environment(words).get_template("dossier.html"), speaker(words)
-    titles = item_titles(con, words, lang)
     measures = con.sql("select item_id, analyte, threshold from map.item_measures where threshold is not null").fetchall()
     thresholds = {(item, analyte): threshold for item, analyte, threshold in measures}
-    meanings = {key.partition(".")[2]: text for key, text in words.items() if key.startswith(("analyte.", "concept."))}
+    titles, meanings = titled(words, "criterion.", "title."), titled(words, "analyte.", "concept.")
     found = {name: by_patient(con, name, order) for name, order in ROWS.items()}
     window = con.sql("select param('sledai_window_days')").fetchall()[0][0]
     (folder / "patients").mkdir()
@@ -65,6 +64,11 @@ def write_dossiers(con: duckdb.DuckDBPyConnection, folder: Path, count: int, lan
             **{name: of[name] for name in ("steps", "verdicts", "scores", "rows")},
         )
         (folder / "patients" / f"{patient['rank']:04d}.html").write_text(text, encoding="utf-8")
+
+
+def titled(words: Mapping[str, str], *kinds: str) -> dict[str, str]:
+    """Titles of these kinds of things by their ids; a later kind before an earlier one."""
+    return {key.removeprefix(kind): text for kind in kinds for key, text in words.items() if key.startswith(kind)}
 
 
 def by_patient(con: duckdb.DuckDBPyConnection, name: str, order: str) -> dict[str, list[Row]]:

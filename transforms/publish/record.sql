@@ -19,7 +19,11 @@ select
     s.patient_id,
     s.item_id,
     min(s.place) as place,
-    filled(coalesce(m.text, s.said."key"), coalesce(a.text, s.said.args[1]), s.said.args) as sentence
+    replace(
+        filled(coalesce(m.text, s.said."key"), coalesce(a.text, s.said.args[1]), s.said.args),
+        '@result.default_range',
+        (select text from run.messages where "key" = 'result.default_range')
+    ) as sentence
 from said as s
 left join run.messages as m on s.said."key" = m."key"
 left join run.messages as a on starts_with(s.said.args[1], '@') and s.said.args[1][2:] = a."key"

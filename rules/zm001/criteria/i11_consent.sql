@@ -15,11 +15,11 @@ select
     case
         when d.status in ('consented', 'enrolled')
             then final(passed(
-                say('consent.is', d.status, d.recorded_date), [cite('dispositions', d.disposition_id, d.recorded_date)]
+                say('consent.is', '@page.disposition.' || d.status, d.recorded_date), [cite('dispositions', d.disposition_id, d.recorded_date)]
             ))
         when d.status = 'declined'
             then final(failed(
-                say('consent.is', d.status, d.recorded_date), [cite('dispositions', d.disposition_id, d.recorded_date)], 'lasting'
+                say('consent.is', '@page.disposition.' || d.status, d.recorded_date), [cite('dispositions', d.disposition_id, d.recorded_date)], 'lasting'
             ))
         else undecided('judgement', say('judgement.consent'))
     end as outcome
