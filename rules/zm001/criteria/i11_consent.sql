@@ -19,7 +19,9 @@ select
             ))
         when d.status = 'declined'
             then final(failed(
-                say('consent.is', '@page.disposition.' || d.status, d.recorded_date), [cite('dispositions', d.disposition_id, d.recorded_date)], 'lasting'
+                say('consent.is', '@page.disposition.' || d.status, d.recorded_date),
+                [cite('dispositions', d.disposition_id, d.recorded_date)],
+                'lasting'
             ))
         else undecided('judgement', say('judgement.consent'))
     end as outcome
