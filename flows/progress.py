@@ -55,6 +55,11 @@ def summary(folder: Path, out: Path, record: dict[str, Any]) -> None:
         console.print(
             f"note      every file of the extract is as in run {record['same_extract_as']} (delivered again?); published all the same"
         )
+    if record["previous"]:
+        told = record["changes"]
+        console.print(f"changes   {told['lines']:,} lines of {told['patients']:,} patients against run {record['previous']} (changes.csv)")
+    for problem in record["not_compared"]:
+        console.print(f"note      the run before, {record['previous']}: {problem}, so changes are not told in full")
     if record["not_evaluated"]:
         console.print(f"not evaluated yet: {', '.join(record['not_evaluated'])}")
     console.print(f"list      {out / 'latest' / 'candidates.csv'}  (run {folder.name})")

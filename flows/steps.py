@@ -25,7 +25,9 @@ from transforms.features.items import load_items
 from transforms.ingest.doors import Opened, open_extract
 from transforms.normalise.build import load_maps, normalise
 from transforms.publish import folder, tables
+from transforms.publish.changes import write_changes
 from transforms.publish.dossier import write_dossiers
+from transforms.publish.previous import read_previous
 from transforms.publish.report import write_report
 
 
@@ -179,13 +181,15 @@ def write(run: Run) -> None:
     """Write the run's files and make it the latest by one rename."""
     run.folder.mkdir(exist_ok=True)
     gate.rejects(run.con, "run.cohort")
-    previous = tables.read_candidates(run.settings.out / "latest" / "candidates.csv")
+    previous = read_previous(run.previous)
     tables.write_tables(
         run.con,
         run.folder,
         criteria=list(dict.fromkeys(engine.protocol_items().values())),
         previous=previous,
     )
+    run.record.content["changes"] = write_changes(run.con, run.folder, previous, run.record.body())
+    run.record.content["not_compared"] = previous.problems if previous else []
     write_dossiers(run.con, run.folder, run.settings.dossiers)
     write_report(run.con, run.folder, run.record.body())
 

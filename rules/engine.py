@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -83,8 +83,7 @@ def load_trial(con: duckdb.DuckDBPyConnection, lang: str) -> None:
 
     Needs run.parameters and run.tables.
     """
-    run_sql(con, "transforms.normalise", "rows.sql", "intervals.sql")
-    run_sql(con, "rules.shared", *SCALAR_MACROS)
+    load_scalar_macros(con)
     rows = [
         (
             i.item_id,
@@ -111,6 +110,13 @@ def load_trial(con: duckdb.DuckDBPyConnection, lang: str) -> None:
     load(con, "map.review_validity", pl.DataFrame({"item_id": known, "holds": holds}))
 
 
+def load_scalar_macros(con: duckdb.DuckDBPyConnection) -> None:
+    """Define the macros that read no layer."""
+    run_sql(con, "transforms.normalise", "rows.sql", "intervals.sql")
+    run_sql(con, "transforms.features", "points.sql")
+    run_sql(con, "rules.shared", *SCALAR_MACROS)
+
+
 def messages(con: duckdb.DuckDBPyConnection, lang: str) -> pl.DataFrame:
     """One row per message key with its text in the language: messages.csv, titles of items, criteria, analytes, concepts, scored items."""
     text = "title_zh" if lang == "zh" else "title_en"
@@ -128,13 +134,13 @@ def messages(con: duckdb.DuckDBPyConnection, lang: str) -> pl.DataFrame:
     return pl.concat([catalogue, criteria, own, titles.select("key", "text")])
 
 
-def evaluate(con: duckdb.DuckDBPyConnection, only: str | None = None) -> None:
-    """Fill rule.outcomes: one row per assessed patient and evaluated item (or ``only`` one item's).
+def evaluate(con: duckdb.DuckDBPyConnection, only: Collection[str] | None = None) -> None:
+    """Fill rule.outcomes: one row per assessed patient and evaluated item (or those of ``only`` some items).
 
     RuleError: a rule file breaks the shape.
     """
     con.execute(f"create or replace table rule.outcomes (item_id varchar, patient_id varchar, {FIELDS})")
-    evaluated = [item for item in items() if only in (None, item.item_id)]
+    evaluated = [item for item in items() if only is None or item.item_id in only]
     for item in evaluated:
         _check_shape(con, item)
         con.execute(f"insert into rule.outcomes select '{item.item_id}', patient_id, unnest(outcome) from ({item.sql})")

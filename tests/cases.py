@@ -162,7 +162,7 @@ def run(section: Section, folder: Path, *, only: str | None = None, cohort_is: s
     if "outcomes" in section.given:
         give_outcomes(con, section.given["outcomes"])
     else:
-        engine.evaluate(con, only)
+        engine.evaluate(con, only and [only])
     if only is None:
         engine.combine(con)
     return con

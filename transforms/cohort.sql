@@ -1,9 +1,6 @@
 -- Who is assessed for certain: patients with an SLE diagnosis known on day D, or whose chart says so; with P:cohort = all, everyone.
 -- Who is assessed for a met classification is found by screening.sql and settled after it was derived.
 
--- How many points a met classification has.
-create or replace macro points_to_be_met() as 10;
-
 -- One row per code of the extract's diagnoses and set that may lead into the cohort: SLE, or one of the classification without doubt.
 create or replace table run.cohort_codes as
 select distinct d.code_system, d.code, d.words, c.concept

@@ -116,9 +116,9 @@ select
     patient_id as row_id,
     null::date as event_date,
     death_date as end_date,
-    null::date as known_date,
+    death_date as known_date,
     []::varchar[] as names,
-    sex || ' ' || coalesce(birth_date::varchar, birth_year::varchar) as reported,
+    concat_ws(' ', sex, coalesce(birth_date::varchar, birth_year::varchar), '† ' || death_date) as reported,
     'used' as state,
     hash(sex, birth_date, birth_year, death_date) as row_hash
 from pulled.patients

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
 
 from transforms.publish.worklist import questions, write_worklist
 from transforms.store import run_sql
+
+if TYPE_CHECKING:
+    from transforms.publish.previous import Previous
 
 FORMULA = r"^'*[\s\p{Cf}]*[=+\-@\t\r\n|＝＋－＠]"  # guarded cells too, so that reading takes off exactly what writing put there
 PLAIN_NUMBER = r"^-?\d+(\.\d+)?$"
@@ -43,7 +47,7 @@ def write_tables(
     into: Path,
     *,
     criteria: list[str],
-    previous: pl.DataFrame | None,
+    previous: Previous | None,
 ) -> None:
     """Write every table of a run into the folder ``into``.
 
@@ -62,27 +66,27 @@ def write_tables(
         write_parquet(con, query, into / f"{name}.parquet")
 
 
-def candidates(con: duckdb.DuckDBPyConnection, criteria: list[str], previous: pl.DataFrame | None) -> pl.DataFrame:
+def candidates(con: duckdb.DuckDBPyConnection, criteria: list[str], previous: Previous | None) -> pl.DataFrame:
     """One row per candidate in rank order, with the columns of the list; criteria without a verdict are empty."""
     listed = con.sql("select * from pub.list order by rank").pl()
     verdicts = con.sql("select patient_id, item_id, verdict from pub.verdict_rows where item_id = criterion_id").pl()
     wide = verdicts.pivot(on="item_id", index="patient_id", values="verdict")
     frame = listed.join(wide, on="patient_id", how="left", maintain_order="left").join(
-        changes(listed, previous), on="patient_id", how="left", maintain_order="left"
+        moved(listed, previous), on="patient_id", how="left", maintain_order="left"
     )
     absent = [pl.lit(None, pl.String).alias(c) for c in criteria if c not in frame.columns]
     fixed = [*listed.columns[:4], "change", *listed.columns[4:]]
     return frame.with_columns(*absent, pl.col("expected_pass").map_elements(lambda p: f"{p:.6f}", pl.String)).select(*fixed, *criteria)
 
 
-def changes(listed: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
-    """patient_id, change: new, up, down or same against the previous list, by tier, then rank."""
-    if previous is None:
-        return listed.select("patient_id", change=pl.lit("new"))
+def moved(listed: pl.DataFrame, previous: Previous | None) -> pl.DataFrame:
+    """patient_id, change: new, up, down or same against the previous list, by tier, then rank; null where that cannot be read."""
+    if previous is None or previous.candidates is None:
+        return listed.select("patient_id", change=pl.lit("new" if previous is None else None, pl.String))
     tiers = ["ready", "check", "watch"]
-    before = previous.select("patient_id", old_rank=pl.col("rank").cast(pl.Int64), old_tier=pl.col("tier"))
+    before = previous.candidates.select("patient_id", old_rank="rank", old_tier="tier")
     place = pl.col("tier").replace_strict(tiers, [0, 1, 2], return_dtype=pl.Int64) * 10**9 + pl.col("rank")
-    old = pl.col("old_tier").replace_strict(tiers, [0, 1, 2], return_dtype=pl.Int64) * 10**9 + pl.col("old_rank")
+    old = pl.col("old_tier").replace_strict(tiers, [0, 1, 2], default=None, return_dtype=pl.Int64) * 10**9 + pl.col("old_rank")
     change = (
         pl.when(old.is_null())
         .then(pl.lit("new"))
@@ -111,9 +115,9 @@ def write_csv(frame: pl.DataFrame, path: Path, *, bom: bool = False) -> None:
     frame.with_columns(guarded).write_csv(path, include_bom=bom, line_terminator="\r\n")
 
 
-def read_candidates(path: Path) -> pl.DataFrame | None:
-    """The candidates of an earlier run as text, or None where there are none."""
-    return _unguarded(path) if path.exists() else None
+def read_candidates(path: Path) -> pl.DataFrame:
+    """patient_id, tier, rank of the candidates of an earlier run. Errors: OSError, PolarsError where they cannot be read."""
+    return _unguarded(path).select("patient_id", "tier", pl.col("rank").cast(pl.Int64))
 
 
 def read_csv(path: Path) -> list[dict[str, str | None]] | None:
@@ -129,8 +133,9 @@ def _unguarded(path: Path) -> pl.DataFrame:
 def write_parquet(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
     """Write the rows of a query in its order."""
     con.execute("set preserve_insertion_order = true")
-    con.execute(f"copy ({query}) to '{_quoted(path)}' (format parquet, compression zstd, compression_level 1)")
+    con.execute(f"copy ({query}) to '{quoted(path)}' (format parquet, compression zstd, compression_level 1)")
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """A path as it stands inside quotes in SQL."""
     return re.sub("'", "''", str(path))
