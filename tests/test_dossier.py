@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,8 +15,24 @@ import pytest
 
 from rules import engine
 from tests.runs import NATIVE, candidates, match
+from transforms.publish.charts import px
 from transforms.publish.dossier import write_dossiers
-from transforms.publish.timeline import Panel, Scale, bounds, panels, plain, rounded_up, shortened
+from transforms.publish.timeline import (
+    DRUGS,
+    LEFT,
+    RIGHT,
+    Facts,
+    Panel,
+    Row,
+    Scale,
+    Timeline,
+    across,
+    bounds,
+    panels,
+    plain,
+    rounded_up,
+    shortened,
+)
 from transforms.store import csv_frame, load, run_sql
 
 SECTIONS = ["to_do", "timeline", "inclusion", "exclusion", "sledai", "classification", "rows"]
@@ -25,6 +42,14 @@ KNOWN = {
     "patients": {"birth_year": "1990", "sex": "unknown"},
     "chart_reviews": {"review_id": "R-of-nothing", "item_id": "I01", "answer": "yes", "reviewed_date": "2026-02-01"},
 }
+PATIENT = {
+    "as_of": date(2026, 3, 1),
+    **{f"gc_{kind}_{end}": {"low": 10, "high": None}[end] for kind in ("oral", "systemic") for end in ("low", "high")},
+    "sledai_low": 4,
+    "sledai_high": 98,
+    "sledai_recorded": None,
+}
+THRESHOLDS = {("S13", "urine_protein_creatinine_ratio"): 0.5}
 ASKING = re.compile(r"https?:|//|url\(|@import|<script|<link|<img|<iframe|\bsrc=|\bstyle=\"|\son\w+=")
 QUOTED = re.compile(r'<style>.*?</style>|<td>[^<]*</td><td class="id">.*?</tr>|<div class="row">.*?</div>', re.DOTALL)
 
@@ -103,7 +128,7 @@ def test_every_section_item_and_descriptor_is_there(run: Path, english: Path) ->
             assert [name for name in [*SECTIONS, *criteria, *scored] if found.ids.count(name) != 1] == []
             assert len(found.ids) == len(set(found.ids))
             targets = {attrs["href"] for tag, attrs in found.tags if tag == "a"}
-            assert targets <= {f"#{name}" for name in found.ids}
+            assert targets <= {"../report.html", *(f"#{name}" for name in found.ids)}
 
 
 def test_nothing_leaves_the_page_and_nothing_runs(run: Path, english: Path) -> None:
@@ -171,6 +196,53 @@ def test_the_limits_drawn_are_those_of_the_rules() -> None:
             number, _, item = limit.rpartition("@")
             if number:
                 assert re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.])", re.sub(r"--.*", "", rules[item])), limit
+
+
+def say(key: str, *values: object) -> str:
+    return " ".join([key, *map(str, values)])
+
+
+def test_a_dose_without_an_upper_bound_reaches_the_top_and_says_so() -> None:
+    known = {"oral_low": 0, "oral_high": 0, "systemic_low": 0, "systemic_high": 0}
+    open_ended = {"oral_low": 10, "oral_high": None, "systemic_low": 10, "systemic_high": None}
+    doses: list[Row] = [{"first_day": -364, "last_day": -100} | known, {"first_day": -99, "last_day": 0} | open_ended]
+    timeline = Timeline(Facts(PATIENT, doses, [], [], 30), THRESHOLDS, say)
+    bands = [(mark["x"], mark["x2"]) for mark in timeline.drawing.marks["bands"] if mark["y"] == 22.0]  # 22: the top of the first panel
+    assert bands == [(px(across(-99)), px(across(1)))] * 2  # systemic and oral
+    assert "page.timeline.glucocorticoid: ≥ 10 (page.timeline.oral)" in timeline.told
+
+
+def test_drugs_stop_at_the_axis_and_say_until_when() -> None:
+    taken = {"class": "biologic", "is_as_needed": False}
+    drugs = [
+        taken | {"ingredient": "belimumab", "first_day": -364, "last_day": -10},
+        taken | {"ingredient": "rituximab", "first_day": -50, "last_day": 0},
+    ]
+    timeline = Timeline(Facts(PATIENT, [], drugs, [], 30), THRESHOLDS, say)
+    bars = [(mark["x"], mark["x2"]) for mark in timeline.drawing.marks["bands"] if mark["fill"] == DRUGS["biologic"]]
+    assert bars == [(px(LEFT), px(across(-9))), (px(across(-50)), px(RIGHT))]
+    assert [told for told in timeline.told if "mab" in told] == ["belimumab: 2026-02-19", "rituximab: page.timeline.current"]
+
+
+def test_limits_of_normal_are_those_of_the_latest_result_and_words_stand_at_the_edges() -> None:
+    result = {"side": None, "serology": None, "shown": "as reported", "limit_low": None, "is_default_low": False}
+    results: list[Row] = [
+        result | {"analyte": "c3", "day": -90, "on_date": date(2025, 12, 1), "value": 0.7, "limit_low": 0.9},
+        result | {"analyte": "c3", "day": -10, "on_date": date(2026, 2, 19), "value": 1.0, "limit_low": 0.8, "is_default_low": True},
+        result | {"analyte": "anti_dsdna", "day": -9, "on_date": date(2026, 2, 20), "value": None, "serology": "positive"},
+        result | {"analyte": "anti_dsdna", "day": -5, "on_date": date(2026, 2, 24), "value": None, "serology": "negative"},
+    ]
+    timeline = Timeline(Facts(PATIENT, [], [], results, 30), THRESHOLDS, say)
+    assert [text.says for text in timeline.drawing.texts if "default_limit" in text.says] == ["page.timeline.default_limit 0.8"]
+    heights = {mark["x"]: mark["y"] for mark in timeline.drawing.marks["points"]}
+    assert heights[px(across(-4.5))] - heights[px(across(-8.5))] == 44  # the height of the panel: negative at its foot, positive at its top
+    assert [m["shape"] for m in timeline.drawing.marks["points"]] == ["circle"] * 4
+
+
+def test_figures_have_no_word_of_vega_and_the_same_bytes() -> None:
+    first, second = (Timeline(Facts(PATIENT, [], [], [], 30), THRESHOLDS, say).drawing.svg() for _ in range(2))
+    assert first == second
+    assert not re.search(r"aria|role=|class=|<text|translate\((?!0,0\)|\d)", first)
 
 
 def test_scales() -> None:

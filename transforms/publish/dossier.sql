@@ -23,9 +23,16 @@ inner join pub.features as f on l.patient_id = f.patient_id
 left join feat.sledai as s on l.patient_id = s.patient_id
 where l.rank <= getvariable('dossiers');
 
--- One row per patient and item or criterion, in protocol order; a criterion with sub-items (is_whole) says why itself only where a chart
--- review of it is a part of its verdict.
+-- One row per patient and item or criterion, in protocol order; a criterion with sub-items names those that have its verdict (decided_by)
+-- and says why itself only where a chart review of it is a part of its verdict.
 create or replace table pub.dossier_verdicts as
+with parts as (
+    select patient_id, criterion_id, verdict, list(item_id order by position) as item_ids
+    from pub.verdicts
+    where is_leaf and item_id <> criterion_id
+    group by patient_id, criterion_id, verdict
+)
+
 select
     r.patient_id,
     r.item_id,
@@ -33,6 +40,7 @@ select
     r.position,
     not v.is_leaf as is_whole,
     v.is_leaf and r.item_id <> r.criterion_id as is_part,
+    case when not v.is_leaf then coalesce(p.item_ids, []) end as decided_by,
     r.verdict,
     r.basis,
     r.reason_code,
@@ -43,7 +51,8 @@ select
     r.fail_kind
 from pub.verdict_rows as r
 semi join pub.dossier_patients as d on r.patient_id = d.patient_id
-inner join pub.verdicts as v on r.patient_id = v.patient_id and r.item_id = v.item_id;
+inner join pub.verdicts as v on r.patient_id = v.patient_id and r.item_id = v.item_id
+left join parts as p on r.patient_id = p.patient_id and r.item_id = p.criterion_id and r.verdict = p.verdict;
 
 -- One row per patient and descriptor of SLEDAI-2K or item of the classification, ANA (the entry criterion) included, in protocol order.
 create or replace table pub.dossier_scores as
@@ -124,7 +133,7 @@ from feat.gc_timeline as g
 inner join pub.dossier_patients as p on g.patient_id = p.patient_id;
 
 -- One row per patient, listed drug and stretch of days on which rows of it cover one of the 365 days to day D, as feat.coverage reads
--- them; is_as_needed: of such rows, which cover no day; goes_on: taken on after day D.
+-- them; is_as_needed: of such rows, which cover no day.
 create or replace table pub.dossier_drugs as
 select distinct
     m.patient_id,
@@ -132,8 +141,7 @@ select distinct
     m.ingredient,
     greatest((m.start_date - m.as_of)::integer, -364) as first_day,
     least((greatest(m.last_date, m.start_date + c.days - 1) - m.as_of)::integer, 0) as last_day,
-    m.is_as_needed,
-    m.last_date > m.as_of or (m.is_open and m.last_date = m.as_of) as goes_on
+    m.is_as_needed
 from norm.medications as m
 semi join pub.dossier_patients as d on m.patient_id = d.patient_id
 left join map.drug_coverage as c
