@@ -141,12 +141,12 @@ def _add_checks(sheet: Any, asked: pl.DataFrame, words: Mapping[str, str]) -> No
 def _rows(frame: pl.DataFrame, styles: Mapping[str, Mapping[str, int]]) -> str:
     """The rows below the header as the workbook spells them, each as high as its longest text needs."""
     cells = []
-    wide = [
-        (pl.col(name).str.len_bytes() + pl.col(name).str.len_chars()) / (2 * width)
+    wide = [  # Chinese: 3 bytes, 2 wide; a line of narrow letters holds more, a narrow column loses to whole words
+        (pl.col(name).str.len_bytes() + pl.col(name).str.len_chars()) / 2 / (1.2 * width - 8)
         for name, width in WRAPPED.items()
         if name in frame.columns
     ]
-    lines = pl.max_horizontal(pl.lit(1), *(lines.ceil() for lines in wide)).fill_null(1).cast(pl.Int64)  # Chinese: 3 bytes, 2 wide
+    lines = pl.max_horizontal(pl.lit(1), *(lines.ceil() for lines in wide)).fill_null(1).cast(pl.Int64)
     for place, (name, kind) in enumerate(frame.schema.items()):
         value = pl.col(name)
         style = pl.lit(styles[name][""])

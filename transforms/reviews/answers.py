@@ -168,7 +168,7 @@ def _day(column: str, value: Any, epoch: datetime) -> date | None:
     if _text(value) is None:
         return None
     number = _whole(value)
-    found = from_excel(number, epoch) if number in SERIALS else value
+    found = from_excel(number, epoch) if number is not None and number in SERIALS else value
     if isinstance(found, datetime):
         found = found.date()
     elif not isinstance(found, date):
