@@ -56,7 +56,7 @@ def verdicts(run: Path) -> dict[tuple[str, str], tuple[str | None, ...]]:
 
 def asked(run: Path) -> dict[tuple[str, str], str]:
     """The questions of a worklist by patient and item."""
-    rows = openpyxl.load_workbook(run / "worklist.xlsx", read_only=True)["reviews"].iter_rows(min_row=2, values_only=True)
+    rows = openpyxl.load_workbook(run / "worklist.xlsx")["reviews"].iter_rows(min_row=2, values_only=True)
     return {(str(row[0]), str(row[2])): str(row[3]) for row in rows}
 
 

@@ -29,6 +29,7 @@ def sheet(run: Path, name: str) -> list[dict[str, Any]]:
     """The rows of a sheet by the names in its header."""
     book = openpyxl.load_workbook(run / "worklist.xlsx", read_only=True)
     head, *rows = list(book[name].iter_rows(values_only=True))
+    book.close()
     return [dict(zip(map(str, head), row, strict=True)) for row in rows]
 
 
