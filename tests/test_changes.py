@@ -6,21 +6,31 @@ One pair of nights shows most of it: day D moves by one day, and each patient is
 from __future__ import annotations
 
 import csv
+import json
+import random
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
 from flows import steps
 from flows.nightly import nightly
 from flows.progress import Progress
 from flows.settings import Settings
+from rules import engine
 from tests import cases
 from tests.cases import DAY, Row
+from transforms.publish.changes import write_changes
 from transforms.publish.folder import held
+from transforms.publish.previous import read_previous
+from transforms.publish.tables import moved
+from transforms.store import load
 
 NEXT = DAY + timedelta(days=1)
 Given = tuple[str, Row]
@@ -215,6 +225,7 @@ CASES = {
     "comes_with_a_diagnosis": Case(
         [], [dx("s", "M32.14", 1)], [("", "", "", "cohort", "diagnoses:s")], ("", "check"), is_sle=(False, False)
     ),
+    "counted_long_ago": Case([lab("l1", "82", -40)], [lab("l1", "82", -40)], []),
     "nothing_happens": Case([lab("l1", "82", -1)], [lab("l1", "82", -1)], []),
     # A note and the display of a listed code are not read.
     "only_a_note": Case(
@@ -244,7 +255,7 @@ def section(night: int) -> cases.Section:
 class Nights:
     """The first night published, the second under way with its store open, and its changes.csv."""
 
-    out: Path
+    folder: Path
     first: Path
     second: steps.Run
     lines: list[Row] = field(default_factory=list)
@@ -263,12 +274,11 @@ def under_way(settings: Settings) -> Iterator[steps.Run]:
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     folder = tmp_path_factory.mktemp("nights")
-    (folder / "loose.toml").write_text("max_rejected_share = 0.5\n")
     for night in (0, 1):
         cases.write_extract(section(night), folder / f"extract{night}")
     first, _ = nightly(Settings(folder / "extract0", folder / "out", as_of=DAY, dossiers=0))
     with under_way(Settings(folder / "extract1", folder / "out", as_of=NEXT, dossiers=0)) as second:
-        yield Nights(folder / "out", first, second, read(second.folder))
+        yield Nights(folder, first, second, read(second.folder))
 
 
 def read(folder: Path) -> list[Row]:
@@ -286,3 +296,183 @@ def test_each_cause_is_told_apart(nights: Nights, name: str) -> None:
     if case.tiers:
         assert {(f["from_tier"], f["to_tier"]) for f in found} == {case.tiers}
     assert not found or case.says in found[0]["reason"]
+
+
+def line_of(lines: list[Row], patient_id: str) -> Row:
+    """The only line of a patient."""
+    (line,) = [line for line in lines if line["patient_id"] == patient_id]
+    return line
+
+
+def since(nights: Nights, folder: Path, settings: dict[str, Any]) -> list[Row]:
+    """The lines of the second night against a first night that ran with other settings."""
+    before, _ = nightly(Settings(nights.folder / "extract0", folder / "out", as_of=DAY, dossiers=0, **settings))
+    write_changes(nights.second.con, folder, read_previous(before), nights.second.record.body())
+    return read(folder)
+
+
+def test_a_parameter_is_told_from_the_calendar(nights: Nights, tmp_path: Path) -> None:
+    """A count of 40 days ago: too old for 30 days, and not for 90; the day moved too, but of itself changes nothing."""
+    (tmp_path / "short.toml").write_text("blood_days = 30\nvirology_days = 90\n")
+    lines = since(nights, tmp_path, {"params": tmp_path / "short.toml"})
+    line = line_of(lines, "counted_long_ago")
+    assert (line["item_id"], line["from_verdict"], line["to_verdict"], line["cause"]) == ("I08a", "unknown", "pass", "parameters")
+    assert line["reason"].startswith("Parameters: blood_days 30 → 90. Now: ")
+    assert told([each for each in lines if each["patient_id"] == "new_result"]) == [("new_result", "I08a", "pass", "fail", "new_rows")]
+    assert line_of(lines, "result_that_came_late")["cause"] == "new_rows"
+
+
+def test_the_phase_is_told_from_the_calendar(nights: Nights, tmp_path: Path) -> None:
+    """Collection on 3 March asks for a count since 28 February; the pre-screening is content with one of 40 days ago."""
+    lines = since(nights, tmp_path, {"phase": "collection", "collection_date": DAY + timedelta(days=2)})
+    line = line_of(lines, "counted_long_ago")
+    assert (line["item_id"], line["from_verdict"], line["to_verdict"], line["cause"]) == ("I08a", "unknown", "pass", "phase")
+    assert line["reason"].startswith("Phase: collection 2026-03-03 → prescreen. Now: ")
+    assert "nothing_happens" not in {each["patient_id"] for each in lines}
+
+
+def test_a_day_that_went_back_is_said_to_have(nights: Nights, tmp_path: Path) -> None:
+    lines = against(nights, tmp_path, verdicts={("counted_long_ago", "I08a"): "unknown"}, as_of=NEXT + timedelta(days=60))
+    assert told(lines) == [("counted_long_ago", "I08a", "unknown", "pass", "calendar")]
+    assert lines[0]["reason"].startswith("Day D went back: 2026-05-01 → 2026-03-02. Now: ")
+
+
+def test_threads_and_the_order_of_rows_change_no_byte(nights: Nights, tmp_path: Path) -> None:
+    shutil.copytree(nights.folder / "extract1", tmp_path / "extract")
+    for file in (tmp_path / "extract").glob("*.csv"):
+        head, *rows = file.read_text(encoding="utf-8").splitlines()
+        random.Random(1).shuffle(rows)
+        file.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    (tmp_path / "out" / "runs").mkdir(parents=True)
+    shutil.copytree(nights.first, tmp_path / "out" / "runs" / nights.first.name)
+    (tmp_path / "out" / "latest").symlink_to(Path("runs") / nights.first.name)
+    run, _ = nightly(Settings(tmp_path / "extract", tmp_path / "out", as_of=NEXT, dossiers=0, threads=1))
+    assert (run / "changes.csv").read_bytes() == (nights.second.folder / "changes.csv").read_bytes()
+
+
+def test_causes_are_told_in_chinese(nights: Nights, tmp_path: Path) -> None:
+    con = nights.second.con
+    english = con.sql("from run.messages").pl()
+    load(con, "run.messages", engine.messages(con, "zh"))
+    write_changes(con, tmp_path, read_previous(nights.first), nights.second.record.body())
+    load(con, "run.messages", english)
+    assert line_of(read(tmp_path), "result_grows_old")["reason"].startswith("仅因日期推移：D日 2026-03-01 → 2026-03-02。现为：")
+
+
+def test_run_json_counts_the_lines(nights: Nights) -> None:
+    changes = nights.second.record.content["changes"]
+    assert changes["lines"] == len(nights.lines) == sum(len(case.lines) for case in CASES.values())
+    assert changes["causes"]["chart_review"] == 6
+    assert nights.second.record.content["not_compared"] == []
+
+
+def against(nights: Nights, folder: Path, **tampered: Any) -> list[Row]:
+    """The lines of the second night against a run before that is the second night itself, but for what is tampered with.
+
+    ``verdicts``: (patient, item) -> the verdict that it gave; ``record``: what its run.json says otherwise; ``spoil``: files overwritten;
+    ``as_of``: its day D.
+    """
+    before = folder / "before"
+    shutil.copytree(nights.second.folder, before)
+    verdicts = pl.read_parquet(before / "verdicts.parquet")
+    for (patient_id, item_id), verdict in tampered.get("verdicts", {}).items():
+        is_it = (pl.col("patient_id") == patient_id) & (pl.col("item_id") == item_id)
+        verdicts = verdicts.with_columns(verdict=pl.when(is_it).then(pl.lit(verdict)).otherwise("verdict"))
+    verdicts.write_parquet(before / "verdicts.parquet")
+    if "as_of" in tampered:
+        features = pl.read_parquet(before / "features.parquet").with_columns(as_of=pl.lit(tampered["as_of"]))
+        features.write_parquet(before / "features.parquet")
+    record = json.loads(json.dumps(nights.second.record.body(), default=str))
+    record["run_id"] = before.name
+    for path, value in tampered.get("record", {}).items():
+        at = record
+        *way, last = path.split("/")
+        for step in way:
+            at = at[step]
+        if value is None:
+            at.pop(last)
+        else:
+            at[last] = value
+    (before / "run.json").write_text(json.dumps(record))
+    for name, content in tampered.get("spoil", {}).items():
+        (before / name).unlink()
+        if content is not None:
+            (before / name).write_bytes(content)
+    previous = read_previous(before)
+    write_changes(nights.second.con, folder, previous, nights.second.record.body())
+    return read(folder)
+
+
+def told(lines: list[Row]) -> list[tuple[str, ...]]:
+    """Patient, item, verdicts, cause of lines."""
+    return [tuple(line[name] for name in ("patient_id", "item_id", "from_verdict", "to_verdict", "cause")) for line in lines]
+
+
+def test_nothing_happens_on_the_same_day_with_the_same_data(nights: Nights, tmp_path: Path) -> None:
+    assert against(nights, tmp_path) == []
+    header = "patient_id,from_tier,to_tier,item_id,from_verdict,to_verdict,reason,cause,rows\r\n"
+    assert (tmp_path / "changes.csv").read_bytes().decode() == header
+
+
+def test_a_code_list_in_another_version_is_named_where_the_item_reads_it(nights: Nights, tmp_path: Path) -> None:
+    verdicts = {("new_diagnosis", "E17"): "pass", ("nothing_happens", "I08a"): "fail"}
+    record = {"versions/code_lists/vte": "another", "versions/rules/I08a": "another"}
+    lines = against(nights, tmp_path, verdicts=verdicts, record=record)
+    assert told(lines) == [
+        ("new_diagnosis", "E17", "pass", "fail", "code_lists"),
+        ("nothing_happens", "I08a", "fail", "pass", "rules"),
+    ]
+    assert lines[0]["reason"].startswith("Code lists in another version: vte. Now: ")
+
+
+def test_a_table_that_came_is_named(nights: Nights, tmp_path: Path) -> None:
+    lines = against(nights, tmp_path, verdicts={("nothing_happens", "E12"): "unknown"}, record={"tables/immunizations": None})
+    assert told(lines) == [("nothing_happens", "E12", "unknown", "pass", "tables")]
+    assert lines[0]["reason"].startswith("The extract now has the table immunizations. Now: ")
+
+
+def test_what_nothing_explains_is_unknown_and_names_other_libraries(nights: Nights, tmp_path: Path) -> None:
+    lines = against(nights, tmp_path, verdicts={("nothing_happens", "I08a"): "fail"}, record={"versions/duckdb": "1.0"})
+    assert told(lines) == [("nothing_happens", "I08a", "fail", "pass", "unknown")]
+    assert "versions differ: duckdb" in lines[0]["reason"]
+
+
+OLDER = {"spoil": {"events.parquet": None}}
+OLD_RECORD = {"record": {"versions/rules": None}}
+
+
+@pytest.mark.parametrize("lacking", [OLDER, OLD_RECORD, {"spoil": {"run.json": b"{"}}, {"spoil": {"events.parquet": b"PAR1"}}])
+def test_a_run_before_that_does_not_tell_enough_leaves_the_cause_unknown(nights: Nights, tmp_path: Path, lacking: dict[str, Any]) -> None:
+    lines = against(nights, tmp_path, verdicts={("nothing_happens", "I08a"): "fail"}, **lacking)
+    assert told(lines) == [("nothing_happens", "I08a", "fail", "pass", "unknown")]
+
+
+@pytest.mark.parametrize("name", ["verdicts.parquet", "features.parquet"])
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 and no more"])
+def test_a_damaged_run_before_is_named_and_stops_nothing(nights: Nights, tmp_path: Path, name: str, content: bytes | None) -> None:
+    assert against(nights, tmp_path, spoil={name: content}) == []
+    previous = read_previous(tmp_path / "before")
+    assert previous
+    write_changes(nights.second.con, tmp_path, previous, nights.second.record.body())
+    assert previous.problems == [f"{name} cannot be read" if content is not None else f"has no {name}"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"rank;patient_id\n1;x\n", b"rank,patient_id,tier\none,x,ready\n", b"\xff\xfe\x00"])
+def test_a_list_that_cannot_be_read_leaves_change_empty(nights: Nights, tmp_path: Path, content: bytes | None) -> None:
+    against(nights, tmp_path, spoil={"candidates.csv": content})
+    previous = read_previous(tmp_path / "before")
+    assert previous
+    assert previous.problems == ["candidates.csv cannot be read"]
+    assert moved(pl.DataFrame({"patient_id": ["x"], "tier": ["ready"], "rank": [1]}), previous)["change"].to_list() == [None]
+
+
+def test_another_hospital_before_comes_and_goes_as_a_whole(nights: Nights, tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(nights.first, before)
+    for name in ("features", "verdicts", "events"):
+        frame = pl.read_parquet(before / f"{name}.parquet").with_columns(patient_id="elsewhere " + pl.col("patient_id"))
+        frame.write_parquet(before / f"{name}.parquet")
+    write_changes(nights.second.con, tmp_path, read_previous(before), nights.second.record.body())
+    lines = read(tmp_path)
+    assert {line["cause"] for line in lines if line["patient_id"].startswith("elsewhere")} == {"withdrawn_rows"}
+    assert {line["cause"] for line in lines if not line["patient_id"].startswith("elsewhere")} == {"cohort"}
