@@ -10,7 +10,6 @@ from typing import Any
 
 import openpyxl
 import polars as pl
-import pytest
 
 from rules import engine
 from tests import runs
@@ -18,11 +17,6 @@ from transforms.publish.worklist import TO_FILL
 from transforms.store import csv_frame
 
 ODD = ["007", "1234567890123456", "=1+1", "@x", "<b>&", "_x0041_", "a\x01b", "张三-01"]
-
-
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return runs.match(runs.NATIVE, tmp_path_factory.mktemp("out"))
 
 
 def sheet(run: Path, name: str) -> list[dict[str, Any]]:
