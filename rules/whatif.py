@@ -56,7 +56,7 @@ def what_if(
         normalise(store)
         engine.load_table_macros(store)
         derive(store)
-        engine.evaluate(store, items)
+        engine.evaluate(store, items, is_checked=True)
         run_sql(store, "rules.shared", "chart_reviews.sql")
         return store.sql(
             "select c.patient_id, c.variant, i.item_id, i.verdict, i.fail_kind"

@@ -87,6 +87,19 @@ class Flip:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """The factors that flipped an item, and those that are neither proven nor ruled out."""
+
+    causes: frozenset[str]
+    doubtful: frozenset[str] = frozenset()
+
+    @property
+    def is_day_alone(self) -> bool:
+        """Whether the move of day D did it and nothing else can have had a part."""
+        return self.causes == {"day"} and not self.doubtful
+
+
+@dataclass(frozen=True)
 class Differences:
     """What differs between two runs as a whole, beside rows and days."""
 
@@ -137,7 +150,7 @@ def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> frozenset[s
 
 
 def known_causes(flip: Flip, factors: set[str]) -> set[str] | None:
-    """The factors that flipped an item, where that can be told without asking what it would say otherwise; None where not."""
+    """The factors that flipped an item, where that can be told without asking what it would say otherwise; else None."""
     if flip.item_id and None in (flip.from_verdict, flip.to_verdict):
         return {"rules"}
     if len(factors) < 2:
@@ -145,7 +158,8 @@ def known_causes(flip: Flip, factors: set[str]) -> set[str] | None:
     if "tables" in factors and "table_absent" in (flip.from_reason_code, flip.to_reason_code):
         return {"tables"}
     new = {row.ref: row.factor for row in flip.rows if row.how == "new"}
-    if flip.to_verdict != "unknown" and 0 < len(flip.to_evidence) < MOST_EVIDENCE and set(flip.to_evidence) <= set(new):
+    is_day_idle = all(row.how != "known" for row in flip.rows)  # else rows whose date has come may say the same
+    if is_day_idle and flip.to_verdict != "unknown" and 0 < len(flip.to_evidence) < MOST_EVIDENCE and set(flip.to_evidence) <= set(new):
         return {new[ref] for ref in flip.to_evidence}
     if not flip.is_leaf:  # what a whole criterion, or the list, reads beside its items are rows alone
         return {factor for factor in factors if factor.split()[0] in EDITS} or factors
@@ -158,8 +172,8 @@ def variants(factors: set[str]) -> set[str]:
     return asked | ({"settings"} if factors & set(SETTINGS) else set())
 
 
-def proven_causes(flip: Flip, factors: set[str], decisive: set[str]) -> set[str]:
-    """The factors that flipped an item; ``decisive``: the variants in which it would say something else today.
+def decision(flip: Flip, factors: set[str], decisive: set[str]) -> Decision:
+    """What flipped an item; ``decisive``: the variants in which it would say something else today.
 
     Changed and withdrawn rows cannot be put back: they are named where a verdict rests on them and no new row decides. Without the day's
     move the rows dated since are not seen either: beside such rows the day is named only where the run before foretold what it did.
@@ -173,7 +187,8 @@ def proven_causes(flip: Flip, factors: set[str], decisive: set[str]) -> set[str]
     if flip.is_foretold:
         causes |= {"day"} & factors
     asked = {factor for factor in factors if factor.startswith("new ") or factor in ("day", *SETTINGS)}
-    return causes or (factors - asked) or factors
+    causes = causes or (factors - asked) or factors
+    return Decision(frozenset(causes), frozenset(factors - asked - causes))
 
 
 def is_dated_since(flip: Flip, row: RowChange) -> bool:

@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from rules.reads import reads
-from transforms.publish.causes import EDITS, Flip, RowChange, differences
+from transforms.publish.causes import EDITS, Decision, Flip, RowChange, differences
 from transforms.publish.flips import PACKAGE, Night, all_reads, decide, read_flips
 from transforms.publish.previous import EVENTS, FEATURES, VERDICTS, Previous
 from transforms.publish.tables import write_csv
@@ -111,22 +111,20 @@ def flipped(night: Night, say: Speaker) -> Iterator[Line]:
     flips = read_flips(night)
     decided = decide(night, flips)
     for flip in flips:
-        factors = decided[flip.key]
-        causes = [
-            cause for factor in FACTORS if factor in factors for cause in causes_of(night, flip, factor, say, is_alone=len(factors) == 1)
-        ]
+        decision = decided[flip.key]
+        causes = [cause for factor in FACTORS if factor in decision.causes for cause in causes_of(night, flip, factor, decision, say)]
         yield Line(flip.patient_id, flip.item_id, flip.from_verdict, flip.to_verdict, causes, flip.to_reason)
 
 
-def causes_of(night: Night, flip: Flip, factor: str, say: Speaker, *, is_alone: bool) -> Iterator[Cause]:
-    """The causes that a factor is told as; ``is_alone``: nothing else flipped the item."""
+def causes_of(night: Night, flip: Flip, factor: str, decision: Decision, say: Speaker) -> Iterator[Cause]:
+    """The causes that a factor is told as."""
     how, _, what = factor.partition(" ")
     read, differ = all_reads()[flip.item_id], night.differ
     if what in WORDS:
         rows = flip.rows_of(factor)
         yield Cause(WORDS[what].format(how=how), say(f"{how}_{what}", named(rows)), refs(rows))
     elif factor == "day":
-        yield from causes_of_day(flip, say, is_alone=is_alone)
+        yield from causes_of_day(flip, decision, say)
     elif factor == "parameters" and differ:
         yield Cause("parameters", say("parameters", parameters(differ.parameters, read.parameters)))
     elif factor == "phase" and differ and differ.phase:
@@ -141,8 +139,8 @@ def causes_of(night: Night, flip: Flip, factor: str, say: Speaker, *, is_alone: 
         yield Cause("unknown", say("libraries", ", ".join(differ.libraries)) if differ and differ.libraries else say("unknown"))
 
 
-def causes_of_day(flip: Flip, say: Speaker, *, is_alone: bool) -> Iterator[Cause]:
-    """What the move of day D did: ended a chart review, made rows count, ended a window."""
+def causes_of_day(flip: Flip, decision: Decision, say: Speaker) -> Iterator[Cause]:
+    """What the move of day D did: ended a chart review, made rows count, ended a window; and rows that may have had a part in it."""
     days = str(flip.from_day), str(flip.to_day)
     expired = [row for row in flip.rows if row.how == "expired" and row.was_evidence]
     known = [row for row in flip.rows if row.how == "known" and row.is_evidence]
@@ -157,7 +155,9 @@ def causes_of_day(flip: Flip, say: Speaker, *, is_alone: bool) -> Iterator[Cause
     elif flip.to_day < flip.from_day:
         yield Cause("calendar", say("day_back", *days))
     else:
-        yield Cause("calendar", say("day_alone" if is_alone and not expired else "day", *days))
+        yield Cause("calendar", say("day_alone" if decision.is_day_alone and not expired else "day", *days))
+    if doubtful := [row for row in flip.rows if row.is_named and row.factor in decision.doubtful]:
+        yield Cause("calendar", say("part", named(doubtful)), refs(doubtful))
 
 
 def came(night: Night, say: Speaker) -> Iterator[Line]:

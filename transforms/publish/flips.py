@@ -13,7 +13,7 @@ import polars as pl
 from rules import engine
 from rules.reads import Reads, reads, reads_frame, reads_of_criterion
 from rules.whatif import RunSettings, what_if
-from transforms.publish.causes import LISTING, OWN_WORDS, Differences, Flip, Key, RowChange, known_causes, proven_causes, variants
+from transforms.publish.causes import LISTING, OWN_WORDS, Decision, Differences, Flip, Key, RowChange, decision, known_causes, variants
 from transforms.store import load, run_sql
 
 PACKAGE = "transforms.publish"
@@ -58,22 +58,22 @@ def all_reads() -> dict[str, Reads]:
     return {**reads(), **{criterion: reads_of_criterion(criterion) for criterion in criteria}, "": LISTING}
 
 
-def decide(night: Night, flips: Iterable[Flip]) -> dict[Key, set[str]]:
-    """The factors that flipped each item."""
+def decide(night: Night, flips: Iterable[Flip]) -> dict[Key, Decision]:
+    """What flipped each item."""
     if night.differ is None:
-        return {flip.key: {"unknown"} for flip in flips}
-    decided, open_flips = dict[Key, set[str]](), dict[Key, tuple[Flip, set[str]]]()
+        return {flip.key: Decision(frozenset({"unknown"})) for flip in flips}
+    decided, open_flips = dict[Key, Decision](), dict[Key, tuple[Flip, set[str]]]()
     read = all_reads()
     for flip in flips:
         factors = night.differ.factors(flip, read[flip.item_id])
         causes = known_causes(flip, factors)
         if causes is not None:
-            decided[flip.key] = causes
+            decided[flip.key] = Decision(frozenset(causes))
         else:
             open_flips[flip.key] = flip, factors
     decisive = ask(night, list(open_flips.values()))
     for key, (flip, factors) in open_flips.items():
-        decided[key] = factors if decisive is None else proven_causes(flip, factors, decisive[key])
+        decided[key] = Decision(frozenset(factors)) if decisive is None else decision(flip, factors, decisive[key])
     return decided
 
 
