@@ -26,6 +26,7 @@ from flows.settings import Settings
 from rules import engine
 from tests import cases
 from tests.cases import DAY, Row
+from transforms.publish import flips
 from transforms.publish.changes import write_changes
 from transforms.publish.folder import held
 from transforms.publish.previous import read_previous
@@ -370,7 +371,7 @@ def against(nights: Nights, folder: Path, **tampered: Any) -> list[Row]:
     """The lines of the second night against a run before that is the second night itself, but for what is tampered with.
 
     ``verdicts``: (patient, item) -> the verdict that it gave; ``record``: what its run.json says otherwise; ``spoil``: files overwritten;
-    ``as_of``: its day D.
+    ``as_of``: its day D; ``without``: rows that it did not keep.
     """
     before = folder / "before"
     shutil.copytree(nights.second.folder, before)
@@ -379,6 +380,10 @@ def against(nights: Nights, folder: Path, **tampered: Any) -> list[Row]:
         is_it = (pl.col("patient_id") == patient_id) & (pl.col("item_id") == item_id)
         verdicts = verdicts.with_columns(verdict=pl.when(is_it).then(pl.lit(verdict)).otherwise("verdict"))
     verdicts.write_parquet(before / "verdicts.parquet")
+    if "without" in tampered:
+        ref = pl.concat_str("table", pl.lit(":"), "row_id")
+        events = pl.read_parquet(before / "events.parquet").filter(~ref.is_in(tampered["without"]))
+        events.write_parquet(before / "events.parquet")
     if "as_of" in tampered:
         features = pl.read_parquet(before / "features.parquet").with_columns(as_of=pl.lit(tampered["as_of"]))
         features.write_parquet(before / "features.parquet")
@@ -423,6 +428,26 @@ def test_a_code_list_in_another_version_is_named_where_the_item_reads_it(nights:
         ("nothing_happens", "I08a", "fail", "pass", "rules"),
     ]
     assert lines[0]["reason"].startswith("Code lists in another version: vte. Now: ")
+
+
+def test_a_result_that_another_list_of_analytes_may_have_brought_is_not_called_new_alone(nights: Nights, tmp_path: Path) -> None:
+    """The run before kept no such row, but it knew other analytes; a result dated since can only be new."""
+    lines = against(nights, tmp_path, without=["labs:result_that_came_late.l1", "labs:new_result.l2"], verdicts={
+        ("result_that_came_late", "I08a"): "unknown", ("new_result", "I08a"): "pass"
+    }, record={"versions/code_lists/analytes": "another"}, as_of=DAY)  # fmt: skip
+    assert line_of(lines, "result_that_came_late")["cause"] == "new_rows; code_lists"
+    assert line_of(lines, "new_result")["cause"] == "new_rows"
+
+
+def test_where_too_many_would_have_to_be_asked_all_that_may_be_the_cause_is_named(
+    nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flips, "MOST_COPIES", 0)
+    write_changes(nights.second.con, tmp_path, read_previous(nights.first), nights.second.record.body())
+    lines = read(tmp_path)
+    assert line_of(lines, "corrected_result")["cause"] == "changed_rows; calendar"
+    assert line_of(lines, "result_grows_old")["cause"] == "calendar"
+    assert line_of(lines, "new_result")["cause"] == "new_rows"
 
 
 def test_a_table_that_came_is_named(nights: Nights, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from rules.reads import ANY, Reads
+from rules.reads import ANY, MEASURED, Reads
 
 OWN_WORDS = {"chart_reviews": "review", "dispositions": "disposition"}  # tables whose rows are a cause of their own
 EDITS = ("new", "changed", "withdrawn")
@@ -160,7 +160,7 @@ def known_causes(flip: Flip, factors: set[str]) -> set[str] | None:
     new = {row.ref: row.factor for row in flip.rows if row.how == "new"}
     is_day_idle = all(row.how != "known" for row in flip.rows)  # else rows whose date has come may say the same
     if is_day_idle and flip.to_verdict != "unknown" and 0 < len(flip.to_evidence) < MOST_EVIDENCE and set(flip.to_evidence) <= set(new):
-        return {new[ref] for ref in flip.to_evidence}
+        return with_reading(flip, {new[ref] for ref in flip.to_evidence}, factors)
     if not flip.is_leaf:  # what a whole criterion, or the list, reads beside its items are rows alone
         return {factor for factor in factors if factor.split()[0] in EDITS} or factors
     return None
@@ -187,8 +187,18 @@ def decision(flip: Flip, factors: set[str], decisive: set[str]) -> Decision:
     if flip.is_foretold:
         causes |= {"day"} & factors
     asked = {factor for factor in factors if factor.startswith("new ") or factor in ("day", *SETTINGS)}
-    causes = causes or (factors - asked) or factors
+    causes = with_reading(flip, causes or (factors - asked) or factors, factors)
     return Decision(frozenset(causes), frozenset(factors - asked - causes))
+
+
+def with_reading(flip: Flip, causes: set[str], factors: set[str]) -> set[str]:
+    """The causes, with another version of lists or rules beside results that seem to have come or gone.
+
+    Runs keep the results of known analytes, so one that another version knows, or no longer knows, looks the same as one that came or went.
+    """
+    results = [row for factor in causes for row in flip.rows_of(factor) if row.table in MEASURED and row.how in ("new", "withdrawn")]
+    is_doubtful = any(row.event_date is None or row.event_date <= flip.from_day for row in results)
+    return causes | (factors & {"code lists", "rules"} if is_doubtful else set())
 
 
 def is_dated_since(flip: Flip, row: RowChange) -> bool:

@@ -39,7 +39,7 @@ def read_flips(night: Night) -> list[Flip]:
     """The flipped items in protocol order, each with the rows that it reads and that are not what they were."""
     con, rows = night.con, dict[tuple[str, str], list[RowChange]]()
     if night.differ:
-        is_comparable = night.before["versions"]["events"] == night.now["versions"]["events"]
+        is_comparable = night.before["versions"].get("events") == night.now["versions"]["events"]
         con.execute("create or replace table run.previous as select ?::boolean as is_hash_comparable", [is_comparable])
         load(con, "run.item_reads", reads_frame(all_reads()))
         run_sql(con, PACKAGE, "row_changes.sql")
