@@ -41,6 +41,7 @@ def write_report(con: duckdb.DuckDBPyConnection, folder: Path, record: Mapping[s
         tiers=by_tier,
         moves={change: sum(row["change"] == change for row in listed) for change in MOVES} | {"left": len(changes["left"])},
         changes=changes,
+        is_compared=(folder / "changes.csv").exists() and not record.get("not_compared"),
         not_compared=record.get("not_compared", []),
         titles=item_titles(con, words, lang),
         parts_decided=DECIDED_BY,
