@@ -338,6 +338,7 @@ def test_a_day_that_went_back_is_said_to_have(nights: Nights, tmp_path: Path) ->
     assert lines[0]["reason"].startswith("Day D went back: 2026-05-01 → 2026-03-02. Now: ")
 
 
+@pytest.mark.slow
 def test_threads_and_the_order_of_rows_change_no_byte(nights: Nights, tmp_path: Path) -> None:
     shutil.copytree(nights.folder / "extract1", tmp_path / "extract")
     for file in (tmp_path / "extract").glob("*.csv"):
