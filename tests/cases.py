@@ -229,6 +229,43 @@ def found(con: duckdb.DuckDBPyConnection, item_id: str) -> dict[str, Row]:
     }
 
 
+def unanswered(con: duckdb.DuckDBPyConnection, item_id: str) -> list[str]:
+    """The patients whose verdict on an item asks for an act of the nurse, and acts.csv has none of its own."""
+    rows = con.execute(
+        """
+        select s.patient_id
+        from (
+            select
+                patient_id,
+                case verdict when 'fail' then 'fail ' || fail_kind else verdict end as state,
+                reason_code,
+                unnest(case when len(reason) > 0 then reason else [null] end) as said
+            from rule.outcomes
+            where item_id = $item and verdict <> 'pass' and fail_kind is distinct from 'lasting'
+        ) as s
+        left join run.acts as a
+            on a.turn < 9
+            and coalesce(a.item_id = $item, true)
+            and a.state = s.state
+            and coalesce(a.reason_code = s.reason_code, true)
+            and (
+                a.says is null
+                or a.says in (s.said."key", s.said."key" || ' ' || s.said.args[1])
+                or (
+                    starts_with(s.said."key", 'result.')
+                    and s.said."key" not in ('result.is', 'result.met', 'result.not_met')
+                    and a.says = 'lacks ' || s.said.args[1][10:]
+                )
+            )
+        group by s.patient_id
+        having count(a.act) = 0
+        order by s.patient_id
+        """,
+        {"item": item_id},
+    ).fetchall()
+    return [patient_id for (patient_id,) in rows]
+
+
 def published(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], Row]:
     """What pub.verdicts says of each patient and item or criterion, chart reviews included, as text."""
     rows = con.sql("select patient_id, item_id, verdict, basis, reason_code, evidence_date, next_date, fail_kind from pub.verdicts").pl()

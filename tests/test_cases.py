@@ -20,6 +20,7 @@ def test_cases(section: cases.Section, tmp_path: Path) -> None:
         for patient_id, row in expected.items()
     }
     assert shown == expected
+    assert cases.unanswered(con, section.item_id) == []
 
 
 def test_every_rule_has_cases() -> None:

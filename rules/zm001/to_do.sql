@@ -97,7 +97,8 @@ answers as (
 done_anyway as (
     select distinct patient_id, item_id, "text"
     from sentences
-    inner join fitting using (item_id, state, reason_code, said_key, first_arg)
+    inner join lowest using (patient_id, item_id)
+    inner join fitting using (item_id, state, reason_code, said_key, first_arg, turn)
     where is_test and lack not in ('unusable_data', 'no_limit', 'table_absent')
 ),
 
