@@ -167,7 +167,7 @@ parts as (
         title_of,
         min(place) as place,
         min_by(verb, {'a': verb <> 'repeat', 'b': verb}) as verb,
-        max_by({'note': note, 'args': note_args}, {'a': coalesce(note_args[1], ''), 'b': note}) as note
+        max_by({'note': note, 'args': note_args}, {'a': coalesce(note_args[1], ''), 'b': note, 'c': coalesce(note_args[2], '')}) as note
     from pub.acts
     group by all
 ),
